@@ -1,0 +1,3 @@
+"""Ask for NebulaGraph Explorer workflow jobs in git: one manifest, one job, and a record of why."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Performs what was planned: the only place that acts on the world."""

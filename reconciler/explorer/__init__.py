@@ -1,0 +1,1 @@
+"""The Explorer workflow API as values: nothing above this package sees HTTP."""

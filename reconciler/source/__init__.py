@@ -1,0 +1,1 @@
+"""The tree of manifests: one consistent snapshot, hints that it changed, the commit that it stands at."""
