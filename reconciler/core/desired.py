@@ -1,0 +1,92 @@
+"""What the tree asks for, name by name: from the documents of all files to one wish a name.
+
+A name is unique in the tree, so two documents with one name make both invalid. What no document claims is
+not decided here: only two complete passes can say that a name is gone (see `plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.model import Document, Invalid, Manifest, Name, Problem
+from reconciler.core.plan import Absent, Unreadable, Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The tree as wishes. `nameless` are documents whose name could not be read: nobody's wish, but told."""
+
+    wishes: Mapping[Name, Manifest | Invalid]
+    nameless: tuple[Invalid, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every problem in the tree, in the order of files and lines."""
+        invalid = [wish for wish in self.wishes.values() if isinstance(wish, Invalid)]
+        found = {problem for document in (*invalid, *self.nameless) for problem in document.problems}
+        return tuple(sorted(found, key=lambda problem: (problem.path, problem.line, problem.column)))
+
+    @property
+    def nameless_paths(self) -> frozenset[str]:
+        """Files that may hold a name which nobody can read: what they held before is not gone."""
+        return frozenset(document.path for document in self.nameless)
+
+
+def desired_of(documents: Iterable[Document]) -> Desired:
+    """One wish a name, from all documents of a tree."""
+    claimed: dict[Name, list[Document]] = {}
+    nameless: list[Invalid] = []
+    for document in documents:
+        if document.name is None:
+            nameless.append(document)  # only an Invalid has no name
+        else:
+            claimed.setdefault(document.name, []).append(document)
+    wishes = {name: found[0] if len(found) == 1 else _clash(name, found) for name, found in claimed.items()}
+    return Desired(wishes, tuple(nameless))
+
+
+def wishes_of(
+    desired: Desired, known: Mapping[Name, str], absences: Mapping[Name, int], unreadable: Iterable[str]
+) -> dict[Name, Wish]:
+    """What is wished for each name: of the tree, and of those `known` (name to path) that it lacks.
+
+    `absences` counts the complete passes in a row that lacked a name, this one not included. A name whose
+    file cannot be read, or holds a document without a readable name, is not absent.
+    """
+    obscured = desired.nameless_paths
+    prefixes = tuple(unreadable)
+    wishes: dict[Name, Wish] = dict(desired.wishes)
+    for name, path in known.items():
+        if name in wishes:
+            continue
+        is_obscured = path in obscured or any(_is_below(path, prefix) for prefix in prefixes)
+        wishes[name] = Unreadable(path) if is_obscured else Absent(absences.get(name, 0) + 1)
+    return wishes
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return prefix in ("", ".") or path == prefix or path.startswith(prefix.rstrip("/") + "/")
+
+
+def _clash(name: Name, found: list[Document]) -> Invalid:
+    places = [f"{document.path}:{document.line}" for document in found]
+    clashes = [
+        Problem(
+            path=document.path,
+            line=document.line,
+            column=1,
+            pointer="/metadata/name",
+            code="duplicate_name",
+            message=f"metadata.name {name!r} stands also at {_others(places, index)}; a name is unique in the"
+            " tree. Rename or remove all but one; until then none of them acts.",
+        )
+        for index, document in enumerate(found)
+    ]
+    own = [problem for document in found if isinstance(document, Invalid) for problem in document.problems]
+    return Invalid(name, found[0].path, found[0].line, (*clashes, *own))
+
+
+def _others(places: list[str], index: int) -> str:
+    others = places[:index] + places[index + 1 :]
+    return ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")

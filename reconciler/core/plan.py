@@ -1,0 +1,273 @@
+"""The plan: what brings the world closer to the manifests, and why not sooner.
+
+Pure, and the only place where that is decided: `reconciler plan` prints it, the daemon performs it. It takes
+what is desired, what is observed and the time, and gives one action a name, each with its reason. How an
+action is performed, and what its outcome means, is not here (`engine`, `outcome`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reconciler.core.model import (
+    Digest,
+    Invalid,
+    JobId,
+    Manifest,
+    Name,
+    Run,
+    RunKey,
+    Superseded,
+    Waiting,
+    WorkflowId,
+)
+from reconciler.core.reason import Reason, settled
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No document claims the name, for this many complete passes in a row."""
+
+    passes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The name's last file is there, but what it holds cannot be told."""
+
+    path: str
+
+
+Wish = Manifest | Invalid | Absent | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the state knows of one name: its newest run, and the digests that an operator released."""
+
+    latest: Run | None = None
+    approved: frozenset[Digest] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """What the state knows of one workflow.
+
+    `highest` is the highest job ID ever seen there, 0 for none, None while the workflow was never listed.
+    `is_guarded` says that it had jobs when it was first listed, while the state was without any run.
+    `asks_again_ms` is when a listing that failed may be tried again, `trouble` why it failed.
+    """
+
+    workflow_id: WorkflowId
+    highest: JobId | None = None
+    is_guarded: bool = False
+    asks_again_ms: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Start this generation: durable before it is sent, and the older run `replaces` is given up."""
+
+    manifest: Manifest
+    key: RunKey
+    why: Reason
+    replaces: RunKey | None = None
+
+    @property
+    def name(self) -> Name:
+        """The name that is acted on."""
+        return self.key.name
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Create the job of a run that is claimed, at `not_before_ms` or later.
+
+    `detail` says what came of the last try, if there was one.
+    """
+
+    key: RunKey
+    workflow_id: WorkflowId
+    why: Reason
+    not_before_ms: int = 0
+    detail: str = ""
+
+    @property
+    def name(self) -> Name:
+        """The name that is acted on."""
+        return self.key.name
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End a run that was never sent and is no longer wanted."""
+
+    key: RunKey
+    why: Reason
+
+    @property
+    def name(self) -> Name:
+        """The name that is acted on."""
+        return self.key.name
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing yet. `until_ms` is when to look again, None if something else has to happen first."""
+
+    name: Name
+    why: Reason
+    until_ms: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is left to do until the manifest or its run changes."""
+
+    name: Name
+    why: Reason
+    detail: str = ""
+
+
+Action = Claim | Submit | GiveUp | Wait | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One action a name, the workflows to list first, and what would need an operator's word.
+
+    `unapproved` would start new runs and nobody has released them, whether or not the guard holds them;
+    `approve` releases exactly these, by `hash`.
+    """
+
+    actions: tuple[Action, ...]
+    to_list: tuple[WorkflowId, ...]
+    unapproved: tuple[Claim, ...]
+    is_guarded: bool
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 in hex over the sorted lines `submit <name> <digest>` of what nobody has released."""
+        lines = sorted(f"submit {claim.name} {claim.manifest.digest}\n" for claim in self.unapproved)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is observed: names and workflows as the state knows them."""
+
+    names: Mapping[Name, Observed] = field(default_factory=dict)
+    workflows: Mapping[WorkflowId, Workflow] = field(default_factory=dict)
+
+    def workflow(self, workflow_id: WorkflowId) -> Workflow:
+        """The workflow, or one of which nothing is known yet."""
+        return self.workflows.get(workflow_id) or Workflow(workflow_id)
+
+
+def plan(wishes: Mapping[Name, Wish], world: World, now_ms: int, *, max_new: int) -> Plan:
+    """What to do for each name. `max_new` is the most new runs without an operator's word; 0 is no limit."""
+    nothing_known = Observed()
+    actions = [
+        next_action(name, wish, world.names.get(name, nothing_known), now_ms) for name, wish in wishes.items()
+    ]
+    unapproved = [
+        action
+        for action in actions
+        if isinstance(action, Claim) and not _is_approved(action.manifest, world.names.get(action.name))
+    ]
+    is_guarded = 0 < max_new < len(unapproved)
+    unreleased = {claim.name for claim in unapproved}
+    decided = tuple(
+        _admit(action, world, now_ms, is_released=action.name not in unreleased, has_room=not is_guarded)
+        for action in actions
+    )
+    return Plan(
+        actions=decided,
+        to_list=_to_list(actions, world, now_ms),
+        unapproved=tuple(unapproved),
+        is_guarded=is_guarded or any(_is_guard(action) for action in decided),
+    )
+
+
+def next_action(name: Name, wish: Wish, observed: Observed, now_ms: int) -> Action:
+    """What brings this one name closer to its manifest, with no regard to other names."""
+    match wish:
+        case Absent(passes=passes):
+            return _gone(name, passes, observed.latest)
+        case Unreadable(path=path):
+            return Nothing(name, Reason.UNREADABLE, path)
+        case Invalid(problems=problems):
+            return Nothing(name, Reason.INVALID, str(problems[0]) if problems else "")
+        case Manifest(is_suspended=True):
+            return _set_aside(name, Reason.SUSPENDED, observed.latest)
+        case Manifest():
+            return _wanted(wish, observed.latest, now_ms)
+
+
+def _gone(name: Name, passes: int, latest: Run | None) -> Action:
+    if passes < 2:
+        return Wait(name, Reason.ABSENT_ONCE)
+    return _set_aside(name, Reason.DELETED, latest)
+
+
+def _set_aside(name: Name, why: Reason, latest: Run | None) -> Action:
+    if latest and isinstance(latest.state, Waiting):
+        return GiveUp(latest.key, why)
+    return Nothing(name, why)
+
+
+def _wanted(manifest: Manifest, latest: Run | None, now_ms: int) -> Action:
+    if latest is None:
+        return Claim(manifest, RunKey(manifest.name, 1, 1), Reason.FIRST)
+    following = RunKey(manifest.name, latest.key.generation + 1, 1)
+    if manifest.digest != latest.digest:
+        replaces = latest.key if isinstance(latest.state, Waiting) else None
+        return Claim(manifest, following, Reason.CHANGED, replaces)
+    match latest.state:
+        case Superseded():
+            return Claim(manifest, following, Reason.WANTED_AGAIN)
+        case Waiting(not_before_ms=not_before_ms, why=detail):
+            why = Reason.BACKOFF if now_ms < not_before_ms else Reason.SEND
+            return Submit(latest.key, latest.workflow_id, why, not_before_ms, detail)
+        case state:
+            return Nothing(manifest.name, settled(state))
+
+
+def _is_approved(manifest: Manifest, observed: Observed | None) -> bool:
+    return observed is not None and manifest.digest in observed.approved
+
+
+def _admit(action: Action, world: World, now_ms: int, *, is_released: bool, has_room: bool) -> Action:
+    """The action itself, or a wait where a new run may not start yet."""
+    if not isinstance(action, Claim):
+        return action
+    if not (is_released or has_room):
+        return Wait(action.name, Reason.TOO_MANY_NEW)
+    workflow = world.workflow(action.manifest.workflow_id)
+    if workflow.highest is None:
+        until_ms = workflow.asks_again_ms if workflow.asks_again_ms > now_ms else None
+        return Wait(action.name, Reason.NOT_LISTED, until_ms, workflow.trouble)
+    if workflow.is_guarded and not is_released:
+        return Wait(action.name, Reason.WORKFLOW_HAS_JOBS)
+    return action
+
+
+def _to_list(actions: list[Action], world: World, now_ms: int) -> tuple[WorkflowId, ...]:
+    """The workflows that a new run needs and that were never listed, each once, in the order of need."""
+    needed = dict.fromkeys(action.manifest.workflow_id for action in actions if isinstance(action, Claim))
+    return tuple(
+        workflow_id
+        for workflow_id in needed
+        if world.workflow(workflow_id).highest is None and world.workflow(workflow_id).asks_again_ms <= now_ms
+    )
+
+
+def _is_guard(action: Action) -> bool:
+    guards: tuple[Literal[Reason.TOO_MANY_NEW], Literal[Reason.WORKFLOW_HAS_JOBS]]
+    guards = (Reason.TOO_MANY_NEW, Reason.WORKFLOW_HAS_JOBS)
+    return isinstance(action, Wait) and action.why in guards

@@ -1,0 +1,83 @@
+"""What a pass saw of each name in the tree: the part of the record that is not about runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from reconciler.core.model import Digest, Invalid, Manifest, Name, WorkflowId
+from reconciler.core.plan import Absent, Action, GiveUp, Nothing, Unreadable, Wait, Wish
+from reconciler.core.reason import Reason
+
+
+class Presence(StrEnum):
+    """How the last complete pass saw a name in the tree."""
+
+    WANTED = "wanted"
+    SUSPENDED = "suspended"
+    INVALID = "invalid"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the last complete pass saw of one name, and what the plan said of it.
+
+    `digest` and `workflow_id` are those of the last valid manifest; `reason` is the plan's, or the first
+    problem of an invalid document.
+    """
+
+    name: Name
+    presence: Presence
+    path: str
+    digest: Digest | None
+    workflow_id: WorkflowId | None
+    reason: str
+    revision: str | None
+    updated_ms: int
+
+
+def sighting_of(
+    name: Name, wish: Wish, action: Action, before: Sighting | None, revision: str | None, now_ms: int
+) -> Sighting | None:
+    """What is to be recorded of this name now; None if there is nothing to say of it.
+
+    What did not change keeps its time and revision, so that a pass without news writes nothing.
+    """
+    seen = _seen(name, wish, _reason(action), before, revision, now_ms)
+    if seen is None or before is None:
+        return seen
+    is_news = replace(seen, revision=before.revision, updated_ms=before.updated_ms) != before
+    return seen if is_news else before
+
+
+def _seen(
+    name: Name, wish: Wish, reason: str, before: Sighting | None, revision: str | None, now_ms: int
+) -> Sighting | None:
+    digest, workflow_id = (before.digest, before.workflow_id) if before else (None, None)
+    match wish:
+        case Manifest(path=path, digest=digest, workflow_id=workflow_id, is_suspended=is_suspended):
+            presence = Presence.SUSPENDED if is_suspended else Presence.WANTED
+        case Invalid(path=path):
+            presence = Presence.INVALID
+        case Absent(passes=passes) if before is not None:
+            path, presence = before.path, Presence.DELETED if passes >= 2 else before.presence
+        case Unreadable(path=path) if before is not None:
+            presence = Presence.INVALID
+        case _:
+            return None
+    return Sighting(name, presence, path, digest, workflow_id, reason, revision, now_ms)
+
+
+def _reason(action: Action) -> str:
+    """The action's reason where the manifest is what it is about; where the run is, the run tells."""
+    match action:
+        case (
+            Wait(why=why, detail=detail)
+            | Nothing(why=Reason.INVALID | Reason.UNREADABLE as why, detail=detail)
+        ):
+            return f"{why}: {detail}" if detail else why
+        case Nothing(why=Reason.SUSPENDED | Reason.DELETED as why) | GiveUp(why=why):
+            return why
+        case _:
+            return ""

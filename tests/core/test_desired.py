@@ -1,0 +1,52 @@
+"""From documents to one wish a name."""
+
+from __future__ import annotations
+
+from reconciler.core.desired import desired_of, wishes_of
+from reconciler.core.model import Invalid, Name
+from reconciler.core.plan import Absent, Unreadable
+from tests.core.builders import invalid, manifest
+
+A, B = Name("a"), Name("b")
+
+
+def test_each_name_is_one_wish() -> None:
+    desired = desired_of([manifest("a"), manifest("b")])
+    assert set(desired.wishes) == {A, B}
+    assert desired.problems == ()
+
+
+def test_two_documents_with_one_name_make_both_invalid_and_each_names_the_other() -> None:
+    first, second = manifest("a"), invalid("a", "copy.yaml")
+    desired = desired_of([first, second, manifest("b")])
+    clash = desired.wishes[A]
+    assert isinstance(clash, Invalid)
+    duplicates = [problem for problem in clash.problems if problem.code == "duplicate_name"]
+    assert [problem.path for problem in duplicates] == ["a.yaml", "copy.yaml"]
+    assert "copy.yaml:1" in duplicates[0].message
+    assert "a.yaml:1" in duplicates[1].message
+    assert desired.wishes[B] == manifest("b")
+
+
+def test_a_document_without_a_name_is_told_and_is_nobodys_wish() -> None:
+    desired = desired_of([invalid(None, "broken.yaml")])
+    assert desired.wishes == {}
+    assert [problem.path for problem in desired.problems] == ["broken.yaml"]
+
+
+def test_a_known_name_that_the_tree_lacks_is_absent_once_more() -> None:
+    desired = desired_of([manifest("b")])
+    assert wishes_of(desired, {A: "a.yaml"}, {}, ())[A] == Absent(1)
+    assert wishes_of(desired, {A: "a.yaml"}, {A: 1}, ())[A] == Absent(2)
+
+
+def test_a_name_whose_file_is_broken_is_not_absent() -> None:
+    desired = desired_of([invalid(None, "a.yaml")])
+    assert wishes_of(desired, {A: "a.yaml"}, {}, ())[A] == Unreadable("a.yaml")
+
+
+def test_a_name_below_a_directory_that_cannot_be_read_is_not_absent() -> None:
+    desired = desired_of([manifest("b")])
+    wishes = wishes_of(desired, {A: "team/x/a.yaml"}, {}, ["team/x"])
+    assert wishes[A] == Unreadable("team/x/a.yaml")
+    assert wishes_of(desired, {A: "team/xy/a.yaml"}, {}, ["team/x"])[A] == Absent(1)

@@ -1,0 +1,119 @@
+"""The keyed queue: order, lanes, replacement, and its invariant under any sequence of calls."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from reconciler.engine.workqueue import WorkQueue
+
+
+def queue_of(*entries: tuple[str, str]) -> WorkQueue[str]:
+    queue: WorkQueue[str] = WorkQueue()
+    for number, (key, lane) in enumerate(entries):
+        queue.put(key, lane, f"task {key}", number)
+    return queue
+
+
+def test_what_was_put_first_is_taken_first() -> None:
+    queue = queue_of(("a", "1"), ("b", "2"))
+    assert [queue.take(9).key, queue.take(9).key, queue.take(9)] == ["a", "b", None]
+
+
+def test_a_lane_is_worked_on_once_at_a_time_and_others_go_on() -> None:
+    queue = queue_of(("a", "1"), ("b", "1"), ("c", "2"))
+    assert [queue.take(9).key, queue.take(9).key, queue.take(9)] == ["a", "c", None]
+    queue.done("1")
+    assert queue.take(9).key == "b"
+
+
+def test_lanes_take_turns() -> None:
+    queue = queue_of(("a", "1"), ("b", "1"), ("c", "1"), ("d", "2"))
+    order = []
+    for _ in range(4):
+        entry = queue.take(9)
+        order.append(entry.key)
+        queue.done(entry.lane)
+    assert order == ["a", "d", "b", "c"]
+
+
+def test_what_is_put_again_replaces_what_waits_and_keeps_its_age() -> None:
+    queue = queue_of(("a", "1"))
+    queue.put("a", "1", "newer", 50)
+    entry = queue.take(99)
+    assert (entry.task, entry.since_ms) == ("newer", 0)
+    queue.done("1")
+    assert queue.take(99) is None
+
+
+def test_what_is_not_due_is_not_taken_and_says_when() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.put("a", "1", "task", 0, due_ms=100)
+    assert queue.take(99) is None
+    assert queue.next_due_ms() == 100
+    assert queue.take(100).key == "a"
+    assert queue.next_due_ms() is None
+
+
+def test_what_is_dropped_is_not_taken() -> None:
+    queue = queue_of(("a", "1"), ("b", "1"))
+    queue.drop("a")
+    assert queue.take(9).key == "b"
+    assert len(queue) == 0
+
+
+def test_the_oldest_is_known() -> None:
+    queue = queue_of(("a", "1"), ("b", "2"))
+    assert queue.oldest_ms() == 0
+    queue.take(9)
+    assert queue.oldest_ms() == 1
+
+
+class Machine(RuleBasedStateMachine):
+    """Whatever is called in whatever order: one worker a lane, and nothing due is ever stuck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue: WorkQueue[int] = WorkQueue()
+        self.now_ms = 0
+        self.wanted: dict[str, tuple[str, int]] = {}
+        self.busy: set[str] = set()
+
+    @rule(key=st.sampled_from("abcde"), lane=st.sampled_from("123"), wait_ms=st.integers(0, 3))
+    def put(self, key: str, lane: str, wait_ms: int) -> None:
+        self.queue.put(key, lane, 0, self.now_ms, self.now_ms + wait_ms)
+        self.wanted[key] = (lane, self.now_ms + wait_ms)
+
+    @rule(key=st.sampled_from("abcde"))
+    def drop(self, key: str) -> None:
+        self.queue.drop(key)
+        self.wanted.pop(key, None)
+
+    @rule()
+    def take(self) -> None:
+        entry = self.queue.take(self.now_ms)
+        takeable = {
+            key for key, (lane, due) in self.wanted.items() if due <= self.now_ms and lane not in self.busy
+        }
+        assert (entry is not None) == bool(takeable)
+        if entry is not None:
+            assert entry.key in takeable
+            self.busy.add(entry.lane)
+            del self.wanted[entry.key]
+
+    @rule(lane=st.sampled_from("123"))
+    def done(self, lane: str) -> None:
+        if lane in self.busy:
+            self.busy.discard(lane)
+            self.queue.done(lane)
+
+    @rule()
+    def tick(self) -> None:
+        self.now_ms += 1
+
+    @invariant()
+    def it_holds_what_is_wanted(self) -> None:
+        assert len(self.queue) == len(self.wanted)
+
+
+TestMachine = Machine.TestCase
