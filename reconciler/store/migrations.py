@@ -1,0 +1,146 @@
+"""The schema of the state file, as the steps that lead to it.
+
+Steps go forward only; each is kept as it was released, and `PRAGMA user_version` counts those that were
+taken. Queries live in `reading` and `sqlite`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from reconciler.errors import StateUnusable
+
+APPLICATION_ID = 0x52_43_4E_52
+"""`RCNR`, in the field for an application's own files (SQLite manual, `PRAGMA application_id`)."""
+
+_V1 = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE names (
+    name TEXT PRIMARY KEY,
+    presence TEXT NOT NULL,
+    path TEXT NOT NULL,
+    digest TEXT,
+    workflow_id TEXT,
+    reason TEXT NOT NULL,
+    revision TEXT,
+    updated_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE runs (
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    workflow_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    body BLOB,
+    phase TEXT NOT NULL,
+    why TEXT NOT NULL DEFAULT '',
+    tries INTEGER NOT NULL DEFAULT 0,
+    not_before_ms INTEGER NOT NULL DEFAULT 0,
+    baseline INTEGER,
+    intent INTEGER,
+    code INTEGER,
+    candidates TEXT NOT NULL DEFAULT '',
+    job_id INTEGER UNIQUE,
+    job_status TEXT,
+    accepted_ms INTEGER,
+    ended_ms INTEGER,
+    revision TEXT,
+    trace_id TEXT,
+    submitted_ms INTEGER,
+    claimed_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    PRIMARY KEY (name, generation, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX runs_unfinished ON runs (phase) WHERE phase IN ('Waiting', 'Submitting', 'Held', 'Followed');
+
+CREATE TABLE intents (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    try_number INTEGER NOT NULL,
+    trace_id TEXT NOT NULL,
+    baseline INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    outcome TEXT
+) STRICT;
+
+CREATE TABLE workflows (
+    workflow_id TEXT PRIMARY KEY,
+    highest INTEGER,
+    is_guarded INTEGER NOT NULL,
+    listed_ms INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE approvals (
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    approved_ms INTEGER NOT NULL,
+    PRIMARY KEY (name, digest)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE wishes (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    asked_ms INTEGER NOT NULL,
+    answered_ms INTEGER,
+    is_done INTEGER,
+    answer TEXT
+) STRICT;
+
+CREATE INDEX wishes_open ON wishes (number) WHERE answered_ms IS NULL;
+
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    name TEXT,
+    generation INTEGER,
+    attempt INTEGER,
+    workflow_id TEXT,
+    job_id INTEGER,
+    reason TEXT NOT NULL,
+    revision TEXT,
+    trace_id TEXT
+) STRICT;
+
+CREATE INDEX events_of_name ON events (name, number);
+"""
+
+STEPS = (_V1,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest schema, each step in a transaction of its own.
+
+    Raises StateUnusable for a file that a newer version wrote or that is no state, and leaves it untouched.
+    """
+    version = version_of(connection)
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; {step}"
+            f" PRAGMA user_version = {number}; COMMIT;"
+        )
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """How many steps this file has taken. Raises StateUnusable if it is not ours to take any."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application_id = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    if application_id != APPLICATION_ID and not is_empty:
+        raise StateUnusable("the file is an SQLite database, but not a reconciler's state")
+    if version > len(STEPS):
+        raise StateUnusable(
+            f"the state was written by a newer version (schema {version}, this version knows {len(STEPS)});"
+            " it was left as it is. Run the newer version, or restore a backup that is older than it"
+        )
+    return version

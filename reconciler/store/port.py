@@ -1,0 +1,153 @@
+"""The port between the engine and what is known durably: the domain's verbs, and no table or file.
+
+Every implementation passes the contract suite in `tests/store/contract.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from reconciler.core.item import Item
+from reconciler.core.model import (
+    Intent,
+    JobId,
+    JobStatus,
+    Name,
+    Run,
+    RunKey,
+    RunState,
+    WorkflowId,
+)
+from reconciler.core.outcome import Receipt
+from reconciler.core.plan import Claim, GiveUp, World
+from reconciler.core.sighting import Sighting
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the history: what was decided or seen, when, about what, and why."""
+
+    at_ms: int
+    event: str
+    reason: str
+    name: Name | None = None
+    key: RunKey | None = None
+    workflow_id: WorkflowId | None = None
+    job_id: JobId | None = None
+    revision: str | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an operator asked of the daemon, by the number under which the answer is read."""
+
+    number: int
+    kind: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A submission whose intent is on disk: what is to be sent, and for which run."""
+
+    key: RunKey
+    workflow_id: WorkflowId
+    intent: Intent
+    body: bytes
+    revision: str | None
+    claimed_ms: int
+
+
+class Store(Protocol):
+    """What is known, durably. Each verb is one transaction, on disk when it returns.
+
+    Raises StateUnwritable where the disk refuses; then nothing of that verb was recorded.
+    """
+
+    async def sightings(self) -> dict[Name, Sighting]:
+        """Every name that was ever seen."""
+        ...
+
+    async def world(self, names: Iterable[Name], workflow_ids: Iterable[WorkflowId]) -> World:
+        """What the plan needs to know of these names and workflows."""
+        ...
+
+    async def has_runs(self) -> bool:
+        """Whether this state has any run at all."""
+        ...
+
+    def observe(
+        self, sightings: Sequence[Sighting], claims: Sequence[Claim], given_up: Sequence[GiveUp], now_ms: int
+    ) -> Awaitable[None]:
+        """Record what a pass saw and decided: claimed runs exist from here on.
+
+        The only verb that need not be awaited: it is on disk no later than any verb that follows.
+        """
+        ...
+
+    async def begin(self, key: RunKey, trace_id: str, now_ms: int) -> Begun | None:
+        """Make the intent to send this run durable; None if the run does not wait to be sent (any more)."""
+        ...
+
+    async def record(self, begun: Begun, receipt: Receipt, now_ms: int, chance: float) -> RunState:
+        """Record what came of a request, and give the state that the run has now."""
+        ...
+
+    async def hold_open_intents(self, why: str, now_ms: int) -> list[Run]:
+        """Hold every run whose request was under way when the last daemon ended."""
+        ...
+
+    async def workflow_listed(self, workflow_id: WorkflowId, highest: JobId, now_ms: int) -> None:
+        """Record the highest job ID of a listing, 0 for none."""
+        ...
+
+    async def job_changed(self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int) -> None:
+        """Record a job's new status; `ended_ms` with a final one."""
+        ...
+
+    async def approve(self, claims: Sequence[Claim], now_ms: int) -> None:
+        """Release these new runs, by name and digest; their workflows are guarded no longer."""
+        ...
+
+    async def baseline(self, claims: Sequence[Claim], now_ms: int, *, is_all: bool) -> None:
+        """Record these new runs as already done; if that is all, their workflows are guarded no longer."""
+        ...
+
+    async def check_writable(self) -> None:
+        """Raise StateUnwritable if the disk refuses a write now."""
+        ...
+
+    async def followed_runs(self) -> list[Run]:
+        """All runs whose jobs have not ended, as far as is known."""
+        ...
+
+    async def counts(self) -> dict[str, int]:
+        """How many runs stand in each phase, and how many followed jobs in each status (`job:<status>`)."""
+        ...
+
+    async def items(self) -> list[Item]:
+        """One item a name, by name."""
+        ...
+
+    async def item(self, name: Name) -> Item | None:
+        """The item of one name, if it was ever seen."""
+        ...
+
+    async def history(self, name: Name) -> list[Event]:
+        """Everything that was decided about a name, oldest first."""
+        ...
+
+    async def data_version(self) -> int:
+        """A number that changes when another process has written: an operator's wish, say."""
+        ...
+
+    async def open_wishes(self) -> list[Wish]:
+        """What operators asked for and nobody has answered yet, oldest first."""
+        ...
+
+    async def answer(self, number: int, answer: str, now_ms: int, *, is_done: bool) -> None:
+        """Answer a wish."""
+        ...

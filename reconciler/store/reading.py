@@ -1,0 +1,194 @@
+"""Queries on the state file: what is known, as values. Nothing here writes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from itertools import islice
+from pathlib import Path
+
+from reconciler.core.item import Item, item_of
+from reconciler.core.model import Digest, Name, Run, RunKey, WorkflowId
+from reconciler.core.plan import Observed, Workflow, World
+from reconciler.core.sighting import Sighting
+from reconciler.errors import StateUnusable
+from reconciler.store.migrations import version_of
+from reconciler.store.port import Event, Wish
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, key_of, run_of, sighting_of
+
+_CHUNK = 500
+"""How many names one query asks for: well below SQLite's limit on parameters."""
+
+
+class Reader:
+    """What the state knows. One thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        self._connection = connection
+
+    @classmethod
+    def open(cls, state: Path) -> Reader:
+        """The state read-only, whether a daemon runs or not. Raises StateUnusable if it cannot be read."""
+        last: sqlite3.Error | None = None
+        for mode in ("mode=ro", "mode=ro&immutable=1"):  # the second: no daemon, and no right to write there
+            with suppress(sqlite3.Error):
+                uri = f"{state.absolute().as_uri()}?{mode}"
+                connection = sqlite3.connect(uri, uri=True, timeout=5, check_same_thread=False)
+                try:
+                    version_of(connection)
+                    return cls(connection)
+                except sqlite3.Error as error:
+                    last = error
+                    connection.close()
+        raise StateUnusable(f"{state} cannot be read: {last or 'there is no such file'}")
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def sightings(self) -> dict[Name, Sighting]:
+        """Every name that was ever seen."""
+        rows = self._connection.execute("SELECT * FROM names")
+        return {sighting.name: sighting for sighting in map(sighting_of, rows)}
+
+    def world(self, names: Iterable[Name], workflow_ids: Iterable[WorkflowId]) -> World:
+        """What the plan needs to know of these names and workflows."""
+        wanted = list(names)
+        latest = self.latest_runs(wanted)
+        approved = self._approvals(wanted)
+        return World(
+            names={
+                name: Observed(latest.get(name), frozenset(approved.get(name, ())))
+                for name in wanted
+                if name in latest or name in approved
+            },
+            workflows=self._workflows(list(workflow_ids)),
+        )
+
+    def latest_runs(self, names: Sequence[Name]) -> dict[Name, Run]:
+        """The newest run of each name that has any."""
+        runs: dict[Name, Run] = {}
+        for chunk in _chunks(names):
+            marks = ",".join("?" * len(chunk))
+            rows = self._connection.execute(
+                f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES} WHERE runs.name IN ({marks})"  # noqa: S608
+                " ORDER BY runs.name, runs.generation, runs.attempt",
+                chunk,
+            )
+            runs.update((run.key.name, run) for run in map(run_of, rows))
+        return runs
+
+    def runs(self, phases: Sequence[str]) -> list[Run]:
+        """All runs in these phases, oldest claim first."""
+        marks = ",".join("?" * len(phases))
+        rows = self._connection.execute(
+            f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES} WHERE runs.phase IN ({marks})"  # noqa: S608
+            " ORDER BY runs.claimed_ms, runs.name",
+            tuple(phases),
+        )
+        return [run_of(row) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many runs stand in each phase, and followed jobs in each status (`job:<status>`)."""
+        phases = dict(self._connection.execute("SELECT phase, count(*) FROM runs GROUP BY phase").fetchall())
+        jobs = self._connection.execute(
+            "SELECT 'job:' || job_status, count(*) FROM runs WHERE phase = 'Followed' GROUP BY job_status"
+        )
+        return phases | dict(jobs.fetchall())
+
+    def has_runs(self) -> bool:
+        """Whether this state has any run at all."""
+        return self._connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
+
+    def items(self) -> Iterator[Item]:
+        """One item a name, by name."""
+        rows = self._connection.execute("SELECT * FROM names ORDER BY name")
+        while chunk := [sighting_of(row) for row in rows.fetchmany(_CHUNK)]:
+            latest = self.latest_runs([sighting.name for sighting in chunk])
+            yield from (item_of(sighting, latest.get(sighting.name)) for sighting in chunk)
+
+    def item(self, name: Name) -> Item | None:
+        """The item of one name, if it was ever seen."""
+        row = self._connection.execute("SELECT * FROM names WHERE name = ?", (name,)).fetchone()
+        return item_of(sighting_of(row), self.latest_runs([name]).get(name)) if row else None
+
+    def history(self, name: Name) -> list[Event]:
+        """Everything that was decided about a name, oldest first."""
+        rows = self._connection.execute("SELECT * FROM events WHERE name = ? ORDER BY number", (name,))
+        return [_event_of(row) for row in rows]
+
+    def open_wishes(self) -> list[Wish]:
+        """What operators asked for and nobody has answered yet, oldest first."""
+        rows = self._connection.execute("SELECT * FROM wishes WHERE answered_ms IS NULL ORDER BY number")
+        return [Wish(row["number"], row["kind"], json.loads(row["arguments"])) for row in rows]
+
+    def origin(self) -> str | None:
+        """The Explorer origin that this state belongs to, if it was ever used."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'origin'").fetchone()
+        return row["value"] if row else None
+
+    def data_version(self) -> int:
+        """A number that changes when another connection writes (SQLite manual, `PRAGMA data_version`)."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _approvals(self, names: Sequence[Name]) -> dict[Name, set[Digest]]:
+        approved: dict[Name, set[Digest]] = {}
+        for chunk in _chunks(names):
+            marks = ",".join("?" * len(chunk))
+            query = f"SELECT name, digest FROM approvals WHERE name IN ({marks})"  # noqa: S608
+            for row in self._connection.execute(query, chunk):
+                approved.setdefault(Name(row["name"]), set()).add(Digest(row["digest"]))
+        return approved
+
+    def _workflows(self, workflow_ids: Sequence[WorkflowId]) -> dict[WorkflowId, Workflow]:
+        found: dict[WorkflowId, Workflow] = {}
+        for chunk in _chunks(workflow_ids):
+            marks = ",".join("?" * len(chunk))
+            query = f"SELECT * FROM workflows WHERE workflow_id IN ({marks})"  # noqa: S608
+            for row in self._connection.execute(query, chunk):
+                workflow_id = WorkflowId(row["workflow_id"])
+                found[workflow_id] = Workflow(workflow_id, row["highest"], bool(row["is_guarded"]))
+        return found
+
+
+def ask(state: Path, kind: str, arguments: dict[str, object], now_ms: int) -> int:
+    """Leave an operator's wish for the daemon; gives its number. The one write that needs no lock."""
+    with closing(sqlite3.connect(state, timeout=5, isolation_level=None)) as connection:
+        cursor = connection.execute(
+            "INSERT INTO wishes (kind, arguments, asked_ms) VALUES (?, ?, ?)",
+            (kind, json.dumps(arguments), now_ms),
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def answer_to(state: Path, number: int) -> tuple[bool, str] | None:
+    """Whether the wish was done and what the daemon says of it; None while it has not answered."""
+    with closing(sqlite3.connect(state, timeout=5, isolation_level=None)) as connection:
+        row = connection.execute(
+            "SELECT is_done, answer FROM wishes WHERE number = ? AND answered_ms IS NOT NULL", (number,)
+        ).fetchone()
+        return (bool(row[0]), str(row[1])) if row else None
+
+
+def _event_of(row: sqlite3.Row) -> Event:
+    key: RunKey | None = key_of(row) if row["generation"] is not None else None
+    return Event(
+        at_ms=row["at_ms"],
+        event=row["event"],
+        reason=row["reason"],
+        name=row["name"],
+        key=key,
+        workflow_id=row["workflow_id"],
+        job_id=row["job_id"],
+        revision=row["revision"],
+        trace_id=row["trace_id"],
+    )
+
+
+def _chunks(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    source = iter(values)
+    while chunk := tuple(islice(source, _CHUNK)):
+        yield chunk

@@ -1,0 +1,139 @@
+"""Between the domain's values and the columns of the state file.
+
+A run's state is one of a closed union; its columns are the union's fields, and `phase` names the member.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, assert_never
+
+from reconciler.core.model import (
+    Accepted,
+    Baselined,
+    Digest,
+    Held,
+    Intent,
+    JobId,
+    JobStatus,
+    Name,
+    Rejected,
+    Run,
+    RunKey,
+    RunState,
+    Submitting,
+    Superseded,
+    Waiting,
+    WorkflowId,
+)
+from reconciler.core.sighting import Presence, Sighting
+
+RUN_COLUMNS = (
+    "runs.name, runs.generation, runs.attempt, runs.workflow_id, runs.digest, runs.phase, runs.why,"
+    " runs.tries, runs.not_before_ms, runs.code, runs.candidates, runs.job_id, runs.job_status,"
+    " runs.accepted_ms, runs.ended_ms, runs.revision, runs.trace_id, runs.submitted_ms, runs.claimed_ms,"
+    " runs.updated_ms, intents.number AS intent_number, intents.try_number,"
+    " intents.trace_id AS intent_trace_id, intents.baseline AS intent_baseline,"
+    " intents.created_ms AS intent_ms"
+)
+RUN_TABLES = "runs LEFT JOIN intents ON intents.number = runs.intent"
+
+
+def run_of(row: sqlite3.Row) -> Run:
+    """The run in a row of RUN_COLUMNS."""
+    return Run(
+        key=key_of(row),
+        workflow_id=WorkflowId(row["workflow_id"]),
+        digest=Digest(row["digest"]),
+        state=_state_of(row),
+        claimed_ms=row["claimed_ms"],
+        updated_ms=row["updated_ms"],
+        revision=row["revision"],
+        trace_id=row["trace_id"],
+        submitted_ms=row["submitted_ms"],
+    )
+
+
+def key_of(row: sqlite3.Row) -> RunKey:
+    """The run's key in a row that has its three columns."""
+    return RunKey(Name(row["name"]), row["generation"], row["attempt"])
+
+
+def sighting_of(row: sqlite3.Row) -> Sighting:
+    """The sighting in a row of the table `names`."""
+    return Sighting(
+        name=Name(row["name"]),
+        presence=Presence(row["presence"]),
+        path=row["path"],
+        digest=row["digest"],
+        workflow_id=row["workflow_id"],
+        reason=row["reason"],
+        revision=row["revision"],
+        updated_ms=row["updated_ms"],
+    )
+
+
+def columns_of(state: RunState) -> dict[str, Any]:
+    """The columns that say this state. Those of other states keep what they held: it is history."""
+    match state:
+        case Waiting(tries=tries, not_before_ms=not_before_ms, why=why):
+            return {"phase": "Waiting", "tries": tries, "not_before_ms": not_before_ms, "why": why}
+        case Submitting(intent=intent):
+            return {"phase": "Submitting", "why": "", "tries": intent.try_number, "intent": intent.number}
+        case Held(why=why, candidates=candidates):
+            return {"phase": "Held", "why": why, "candidates": " ".join(map(str, candidates))}
+        case Accepted():
+            return _accepted_columns(state)
+        case Baselined():
+            return {"phase": "Baselined", "why": ""}
+        case Rejected(code=code, message=message):
+            return {"phase": "Rejected", "code": code, "why": message}
+        case Superseded(why=why):
+            return {"phase": "Superseded", "why": why}
+        case _:
+            assert_never(state)
+
+
+def _accepted_columns(state: Accepted) -> dict[str, Any]:
+    return {
+        "phase": "Followed" if state.ended_ms is None else "Ended",
+        "why": "",
+        "candidates": "",
+        "job_id": state.job_id,
+        "job_status": str(state.status),
+        "accepted_ms": state.accepted_ms,
+        "ended_ms": state.ended_ms,
+    }
+
+
+def _state_of(row: sqlite3.Row) -> RunState:
+    match row["phase"]:
+        case "Waiting":
+            return Waiting(row["tries"], row["not_before_ms"], row["why"])
+        case "Submitting":
+            return Submitting(_intent_of(row))
+        case "Held":
+            return Held(
+                _intent_of(row), row["why"], tuple(JobId(int(it)) for it in row["candidates"].split())
+            )
+        case "Followed" | "Ended":
+            status = JobStatus(row["job_status"])
+            return Accepted(JobId(row["job_id"]), status, row["accepted_ms"], row["ended_ms"])
+        case "Baselined":
+            return Baselined(row["claimed_ms"])
+        case "Rejected":
+            return Rejected(row["code"], row["why"])
+        case "Superseded":
+            return Superseded(row["why"])
+        case phase:
+            raise ValueError(f"the state holds a run in the unknown phase {phase!r}")
+
+
+def _intent_of(row: sqlite3.Row) -> Intent:
+    return Intent(
+        number=row["intent_number"],
+        try_number=row["try_number"],
+        trace_id=row["intent_trace_id"],
+        baseline=JobId(row["intent_baseline"]),
+        created_ms=row["intent_ms"],
+    )
