@@ -6,7 +6,7 @@ not decided here: only two complete passes can say that a name is gone (see `pla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.model import Document, Invalid, Manifest, Name, Problem
@@ -27,11 +27,6 @@ class Desired:
         found = {problem for document in (*invalid, *self.nameless) for problem in document.problems}
         return tuple(sorted(found, key=lambda problem: (problem.path, problem.line, problem.column)))
 
-    @property
-    def nameless_paths(self) -> frozenset[str]:
-        """Files that may hold a name which nobody can read: what they held before is not gone."""
-        return frozenset(document.path for document in self.nameless)
-
 
 def desired_of(documents: Iterable[Document]) -> Desired:
     """One wish a name, from all documents of a tree."""
@@ -47,26 +42,18 @@ def desired_of(documents: Iterable[Document]) -> Desired:
 
 
 def wishes_of(
-    desired: Desired, known: Mapping[Name, str], absences: Mapping[Name, int], unreadable: Iterable[str]
+    desired: Desired, known: Mapping[Name, str], absences: Mapping[Name, int], hides: Callable[[str], bool]
 ) -> dict[Name, Wish]:
     """What is wished for each name: of the tree, and of those `known` (name to path) that it lacks.
 
-    `absences` counts the complete passes in a row that lacked a name, this one not included. A name whose
-    file cannot be read, or holds a document without a readable name, is not absent.
+    `absences` counts the complete passes in a row that lacked a name, this one not included. A name is not
+    absent where the tree `hides` its last path: nobody can read what stands there now.
     """
-    obscured = desired.nameless_paths
-    prefixes = tuple(unreadable)
     wishes: dict[Name, Wish] = dict(desired.wishes)
     for name, path in known.items():
-        if name in wishes:
-            continue
-        is_obscured = path in obscured or any(_is_below(path, prefix) for prefix in prefixes)
-        wishes[name] = Unreadable(path) if is_obscured else Absent(absences.get(name, 0) + 1)
+        if name not in wishes:
+            wishes[name] = Unreadable(path) if hides(path) else Absent(absences.get(name, 0) + 1)
     return wishes
-
-
-def _is_below(path: str, prefix: str) -> bool:
-    return prefix in ("", ".") or path == prefix or path.startswith(prefix.rstrip("/") + "/")
 
 
 def _clash(name: Name, found: list[Document]) -> Invalid:

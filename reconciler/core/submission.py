@@ -20,6 +20,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.outcome import (
     Created,
+    LoginFailed,
     NotCreated,
     Receipt,
     Refused,
@@ -62,6 +63,8 @@ def _not_created(receipt: NotCreated, tries: int, now_ms: int, chance: float) ->
         case SessionLost(code=code, message=message):
             why = f"Explorer did not know the session: {code} {message}"
             wait_ms = backoff_ms(tries, chance, base_ms=SESSION_LOST_MS)
+        case LoginFailed(detail=detail):
+            why, wait_ms = f"no session with Explorer: {detail}", backoff_ms(tries, chance)
         case Throttled(retry_after_s=float(seconds)):
             why, wait_ms = f"Explorer asks to wait {seconds:g} s", int(seconds * 1000)
         case Throttled():

@@ -65,7 +65,7 @@ class SqliteStore:
     async def open(
         cls,
         state: Path,
-        origin: str,
+        origin: str | None,
         holder: dict[str, str | int],
         observe: Observe,
         *,

@@ -36,17 +36,14 @@ def test_a_document_without_a_name_is_told_and_is_nobodys_wish() -> None:
 
 def test_a_known_name_that_the_tree_lacks_is_absent_once_more() -> None:
     desired = desired_of([manifest("b")])
-    assert wishes_of(desired, {A: "a.yaml"}, {}, ())[A] == Absent(1)
-    assert wishes_of(desired, {A: "a.yaml"}, {A: 1}, ())[A] == Absent(2)
+    assert wishes_of(desired, {A: "a.yaml"}, {}, seen)[A] == Absent(1)
+    assert wishes_of(desired, {A: "a.yaml"}, {A: 1}, seen)[A] == Absent(2)
 
 
-def test_a_name_whose_file_is_broken_is_not_absent() -> None:
-    desired = desired_of([invalid(None, "a.yaml")])
-    assert wishes_of(desired, {A: "a.yaml"}, {}, ())[A] == Unreadable("a.yaml")
+def test_a_name_whose_file_cannot_be_read_is_not_absent() -> None:
+    wishes = wishes_of(desired_of([]), {A: "a.yaml", B: "b.yaml"}, {A: 1, B: 1}, lambda path: path == "a.yaml")
+    assert wishes == {A: Unreadable("a.yaml"), B: Absent(2)}
 
 
-def test_a_name_below_a_directory_that_cannot_be_read_is_not_absent() -> None:
-    desired = desired_of([manifest("b")])
-    wishes = wishes_of(desired, {A: "team/x/a.yaml"}, {}, ["team/x"])
-    assert wishes[A] == Unreadable("team/x/a.yaml")
-    assert wishes_of(desired, {A: "team/xy/a.yaml"}, {}, ["team/x"])[A] == Absent(1)
+def seen(_: str) -> bool:
+    return False

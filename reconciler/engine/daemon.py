@@ -1,0 +1,153 @@
+"""The daemon's life: from the lock on the state to the end of the drain.
+
+Nothing is decided here. The parts are wired in `parts`; signals and the ops port belong to whoever runs the
+daemon (`cli.run`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from reconciler.core.item import Item
+from reconciler.core.model import Name
+from reconciler.engine.parts import Parts
+from reconciler.engine.status import Check, LastPass, Status
+from reconciler.errors import ExitCode, StateUnwritable
+from reconciler.store.sqlite import SqliteStore
+
+log = structlog.get_logger("reconciler.daemon")
+
+REOPEN_S = 2.0
+"""How long after a state that could not be opened for writing it is tried again."""
+
+RECORDING_S = 1.0
+"""What of the drain is kept for recording what was cut short."""
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One daemon. `run` it, and `stop` it from a signal."""
+
+    open_store: Callable[[], Awaitable[SqliteStore]]
+    wire: Callable[[SqliteStore, Status], Parts]
+    drain_s: float
+    max_in_flight: int
+    status: Status
+    is_once: bool = False
+    parts: Parts | None = None
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """Send nothing new, record what is in flight, and end."""
+        self._stopping.set()
+        if self.parts:
+            self.parts.workers.drain()
+
+    def look(self) -> None:
+        """Start a pass now (SIGHUP)."""
+        if self.parts:
+            self.parts.passes.hint(is_in_place=False)
+
+    async def run(self) -> ExitCode:
+        """Live until stopped, or with `is_once` until everything submitted is recorded.
+
+        Raises StateInUse, StateUnusable and WrongOrigin; with `is_once` also StateUnwritable.
+        """
+        store = await self._open()
+        if store is None:
+            return ExitCode.DONE
+        try:
+            return await self._work(self.wire(store, self.status))
+        finally:
+            await store.close()
+
+    async def is_quiet(self) -> bool:
+        """Whether nothing is left to do for now: all is submitted, and every job has ended."""
+        return self.parts is not None and await self.parts.is_quiet()
+
+    def live(self) -> tuple[Check, ...]:
+        """The checks behind `/livez`."""
+        return self.status.live(time.monotonic())
+
+    def last_pass(self) -> LastPass | None:
+        """The last pass that counted."""
+        return self.status.last_pass
+
+    def ready(self) -> tuple[Check, ...]:
+        """The checks behind `/readyz`."""
+        return self.status.ready()
+
+    async def items(self) -> list[Item]:
+        """One item a name, by name; nothing before the state is open."""
+        return await self.parts.store.items() if self.parts else []
+
+    async def item(self, name: str) -> Item | None:
+        """The item of one name."""
+        return await self.parts.store.item(Name(name)) if self.parts else None
+
+    async def _open(self) -> SqliteStore | None:
+        """The store, as soon as the disk lets it be written; None if stopped before."""
+        while not self._stopping.is_set():
+            self.status.pass_began_s = time.monotonic()
+            try:
+                store = await self.open_store()
+                self.status.state_trouble = ""
+                return store
+            except StateUnwritable as error:
+                if self.is_once:
+                    raise
+                if not self.status.state_trouble.endswith(str(error)):
+                    log.error("the state cannot be opened for writing; nothing is sent", why=str(error))
+                self.status.state_trouble = f"cannot be opened for writing: {error}"
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), REOPEN_S)
+        return None
+
+    async def _work(self, parts: Parts) -> ExitCode:
+        self.parts = parts
+        try:
+            await self._live(parts)
+            return await parts.verdict() if self.is_once else ExitCode.DONE
+        finally:
+            self.parts = None
+            await parts.close()
+
+    async def _live(self, parts: Parts) -> None:
+        await parts.start()
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(task, name=name) for name, task in parts.background()]
+            workers = [
+                group.create_task(parts.workers.run(), name=f"worker-{number}")
+                for number in range(self.max_in_flight)
+            ]
+            if self.is_once:
+                background.append(group.create_task(self._stop_when_settled(parts)))
+            await self._stopping.wait()
+            log.info("draining", in_flight=parts.workers.busy, drain_s=self.drain_s)
+            for task in background:
+                task.cancel()
+            await _drain(parts, workers, self.drain_s)
+        log.info("stopped")
+
+    async def _stop_when_settled(self, parts: Parts) -> None:
+        await parts.settled()
+        self.stop()
+
+
+async def _drain(parts: Parts, workers: list[asyncio.Task[None]], drain_s: float) -> None:
+    """Let what is in flight end; what has not ended in time is recorded as unknown."""
+    parts.workers.drain()
+    in_time_s = max(drain_s / 2, drain_s - RECORDING_S)
+    _, late = await asyncio.wait(workers, timeout=in_time_s)
+    for worker in late:
+        worker.cancel()
+    if late:
+        _, stuck = await asyncio.wait(late, timeout=drain_s - in_time_s)
+        for worker in stuck:  # a disk that refuses: the intent stays open, and the next start holds the run
+            worker.cancel()

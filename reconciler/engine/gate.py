@@ -1,0 +1,69 @@
+"""Whether a request may be sent now: the request limit and the circuit breaker, for all that is sent.
+
+The rules are values in `core.backoff`; here somebody waits for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from reconciler.core.backoff import Breaker, Pace
+from reconciler.core.outcome import Failure, Faulty, Throttled, Unclear, Unreachable
+from reconciler.engine.telemetry import Telemetry
+
+
+class Gate:
+    """Everything that is sent passes here first, and says here how it went."""
+
+    def __init__(self, per_s: float, telemetry: Telemetry, now_s: Callable[[], float]) -> None:
+        self._pace = Pace(per_s)
+        self._breaker = Breaker()
+        self._telemetry = telemetry
+        self._now_s = now_s
+        self._is_closed = asyncio.Event()
+        self._is_closed.set()
+        self.has_opened = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the circuit is open: nothing but a probe is sent."""
+        return self._breaker.is_open
+
+    async def admit(self) -> None:
+        """Return once a request may be sent: the circuit is closed, and the limit has room."""
+        await self._is_closed.wait()
+        await self.admit_probe()
+
+    async def admit_probe(self) -> None:
+        """Return once the limit has room, whatever the circuit."""
+        self._pace, wait_ms = self._pace.take(self._now_s() * 1000)
+        if wait_ms > 0:
+            self._telemetry.rate_limit_wait(wait_ms / 1000)
+            await asyncio.sleep(wait_ms / 1000)
+
+    def probe_in_s(self) -> float:
+        """How long until the next probe, while the circuit is open."""
+        return max(0.0, self._breaker.probe_at_ms / 1000 - self._now_s())
+
+    def went(self, trouble: Failure | Unclear | None) -> None:
+        """Say how a request went: None, or what was in its way."""
+        match trouble:
+            case Unreachable() | Faulty(code=None) | Unclear(code=None):
+                self._breaker = self._breaker.failed(self._now_s() * 1000, random.random())  # noqa: S311
+            case Throttled(retry_after_s=seconds) if seconds is not None:
+                self._pace = self._pace.pause((self._now_s() + seconds) * 1000)
+                self._breaker = self._breaker.succeeded()
+            case _:
+                self._breaker = self._breaker.succeeded()
+        self._show()
+
+    def _show(self) -> None:
+        self._telemetry.circuit_open(self._breaker.is_open)
+        if self._breaker.is_open:
+            self._is_closed.clear()
+            self.has_opened.set()
+        else:
+            self._is_closed.set()
+            self.has_opened.clear()

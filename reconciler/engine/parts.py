@@ -1,0 +1,271 @@
+"""The daemon's parts, wired to one open store, and the small tasks that keep them company."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from reconciler.core.model import Accepted, State, WorkflowId
+from reconciler.core.outcome import Unreachable
+from reconciler.engine.follow import Follower
+from reconciler.engine.gate import Gate
+from reconciler.engine.gauges import Gauges
+from reconciler.engine.operator import Answer, approve, baseline
+from reconciler.engine.passes import Passes
+from reconciler.engine.reconcile import Reconciler
+from reconciler.engine.status import Status
+from reconciler.engine.tasks import Queue
+from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.workers import Workers
+from reconciler.errors import ExitCode, StateUnwritable
+from reconciler.explorer.client import Explorer, ExplorerError
+from reconciler.settings import Settings
+from reconciler.source.tree import Tree
+from reconciler.source.watch import Hint, HintKind, Watch
+from reconciler.store.port import Begun, Store, Wish
+
+log = structlog.get_logger("reconciler.daemon")
+
+WISHES_S = 0.2
+"""How often the state is asked whether an operator wishes something."""
+
+STATE_CHECK_S = 5.0
+"""How often it is tried whether the state can be written."""
+
+GIVE_UP_S = 60.0
+"""What waits longer than this is not waited for by `run --once`."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything that runs while the state is open."""
+
+    settings: Settings
+    store: Store
+    explorer: Explorer
+    gate: Gate
+    queue: Queue
+    reconciler: Reconciler
+    passes: Passes
+    workers: Workers
+    follower: Follower
+    gauges: Gauges
+    watch: Watch
+    telemetry: Telemetry
+    status: Status
+    now_ms: Callable[[], int]
+    is_unreachable: bool = False
+
+    async def start(self) -> None:
+        """Take up what the last daemon left."""
+        held = await self.store.hold_open_intents(
+            "the daemon ended while its request was under way: nobody can tell whether Explorer made the job",
+            self.now_ms(),
+        )
+        for run in held:
+            log.error("held: found under way at start", run=str(run.key), trace=run.trace_id)
+        await self.reconciler.start()
+        await self.follower.start()
+        await asyncio.to_thread(self.watch.start)
+
+    async def close(self) -> None:
+        """End what is not a task."""
+        await asyncio.to_thread(self.watch.stop)
+        await self.explorer.aclose()
+
+    def background(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """What runs besides the workers, by name."""
+        return [
+            ("passes", self.passes.run()),
+            ("follower", self.follower.run()),
+            ("gauges", self.gauges.run()),
+            ("wishes", self._wishes()),
+            ("probe", self._probe()),
+            ("state-check", self._check_state()),
+        ]
+
+    async def settled(self) -> None:
+        """Return once everything that is wanted was submitted and recorded, or cannot be for a while."""
+        while True:
+            await self.workers.idle.wait()
+            if not self._is_busy():
+                return
+            await asyncio.sleep(0.05)
+
+    async def is_quiet(self) -> bool:
+        """Whether nothing is left to do for now: all is submitted, and every job has ended."""
+        return self.status.is_planned and not self._is_busy() and not self.follower.jobs
+
+    async def verdict(self) -> ExitCode:
+        """How `run --once` ends."""
+        if self.is_unreachable:
+            return ExitCode.UNREACHABLE
+        bad = (State.INVALID, State.HELD, State.UNKNOWN, State.WAITING, State.REJECTED, State.SUBMITTING)
+        is_bad = any(item.state in bad for item in await self.store.items())
+        if is_bad or self.reconciler.desired.nameless or not self.status.is_planned:
+            return ExitCode.FAILED
+        return ExitCode.DONE
+
+    def listed(self, workflow_id: WorkflowId, error: ExplorerError | None) -> None:
+        """A first listing ended: what waited for it is planned again."""
+        if error is None:
+            self.reconciler.listing_succeeded(workflow_id)
+        else:
+            self.is_unreachable |= isinstance(error.failure, Unreachable)
+            self.reconciler.listing_failed(workflow_id, str(error), random.random())  # noqa: S311 - jitter
+        self.passes.replan()
+
+    def accepted(self, begun: Begun, state: Accepted) -> None:
+        """A job was created: it is followed from here on."""
+        self.follower.accepted(begun, state)
+
+    def hinted(self, hint: Hint) -> None:
+        """The tree may have changed."""
+        self.telemetry.watch_event(1)
+        self.passes.hint(is_in_place=hint.kind is HintKind.IN_PLACE)
+
+    def committed(self, seconds: float, refusal: StateUnwritable | None) -> None:
+        """A commit ended; called from the store's thread, through the loop."""
+        self.telemetry.state_commit(seconds)
+        self.gauges.changed()
+        if refusal is not None:
+            self.telemetry.state_write_error()
+        self.status.state_trouble = str(refusal) if refusal else ""
+
+    def _is_busy(self) -> bool:
+        if self.is_unreachable:
+            return False
+        limit_ms = self.now_ms() + GIVE_UP_S * 1000
+        due_ms = self.queue.next_due_ms()
+        look_ms = self.reconciler.next_look_ms()
+        return (
+            self.passes.pending
+            or self.passes.needs_confirmation
+            or self.workers.busy > 0
+            or (len(self.queue) > 0 and (due_ms is None or due_ms < limit_ms))
+            or (look_ms is not None and look_ms < limit_ms)
+        )
+
+    async def _wishes(self) -> None:
+        """Perform what operators wish, soon after they do."""
+        version = -1
+        while True:
+            seen = await self.store.data_version()
+            if seen != version:
+                version = seen
+                for wish in await self.store.open_wishes():
+                    with suppress(StateUnwritable):  # asked again when the disk is well
+                        await self._perform(wish)
+            await asyncio.sleep(WISHES_S)
+
+    async def _perform(self, wish: Wish) -> None:
+        answer = await self._answer(wish)
+        await self.store.answer(wish.number, answer.text, self.now_ms(), is_done=answer.is_done)
+        log.info("operator", wish=wish.kind, done=answer.is_done, answer=answer.text)
+        self.passes.hint(is_in_place=False)
+
+    async def _answer(self, wish: Wish) -> Answer:
+        match wish.kind:
+            case "approve":
+                return await approve(
+                    self.store, self.reconciler.plan, str(wish.arguments["hash"]), self.now_ms()
+                )
+            case "baseline":
+                names = [str(name) for name in wish.arguments["names"]]
+                return await baseline(self.store, self.reconciler.plan, names, self.now_ms())
+            case kind:
+                return Answer(False, f"this version does not know the wish {kind!r}")
+
+    async def _probe(self) -> None:
+        """While the circuit is open: one small listing at a time, until Explorer answers."""
+        while True:
+            await self.gate.has_opened.wait()
+            log.warning("circuit open: Explorer does not answer, so nothing but a probe is sent")
+            while self.gate.is_open:
+                await asyncio.sleep(self.gate.probe_in_s())
+                await self.gate.admit_probe()
+                await self._probe_once()
+            log.info("circuit closed: Explorer answers again")
+            self.reconciler.forget_backoff()
+            self.passes.replan()
+
+    async def _probe_once(self) -> None:
+        try:
+            await self.explorer.jobs(None, page_size=1)
+            self.gate.went(None)
+        except ExplorerError as error:
+            self.gate.went(error.failure)
+
+    async def _check_state(self) -> None:
+        """Try now and then whether the state can be written, so that `/readyz` knows when all is quiet."""
+        while True:
+            await asyncio.sleep(STATE_CHECK_S)
+            with suppress(StateUnwritable):  # `committed` has noted it
+                await self.store.check_writable()
+
+
+def wire(
+    settings: Settings,
+    store: Store,
+    explorer: Explorer,
+    gate: Gate,
+    tree: Tree,
+    watch_of: Callable[[Callable[[Hint], None]], Watch],
+    telemetry: Telemetry,
+    status: Status,
+    now_ms: Callable[[], int],
+) -> Parts:
+    """Build the parts around an open store. Long, since it names every part once."""
+    queue = Queue()
+    parts: Parts
+    workers = Workers(
+        queue=queue,
+        store=store,
+        explorer=explorer,
+        gate=gate,
+        telemetry=telemetry,
+        now_ms=now_ms,
+        on_accepted=lambda begun, state: parts.accepted(begun, state),
+        on_listed=lambda workflow_id, error: parts.listed(workflow_id, error),
+    )
+    reconciler = Reconciler(
+        tree=tree,
+        store=store,
+        queue=queue,
+        telemetry=telemetry,
+        max_new=settings.max_new,
+        now_ms=now_ms,
+        on_queued=workers.queued.set,
+    )
+    loop = asyncio.get_running_loop()
+
+    def hint(hint: Hint) -> None:  # called from a thread of the watcher's
+        loop.call_soon_threadsafe(parts.hinted, hint)
+
+    watch = watch_of(hint)
+    passes = Passes(reconciler, watch, status, telemetry, settings.resync_s, now_ms)
+    parts = Parts(
+        settings=settings,
+        store=store,
+        explorer=explorer,
+        gate=gate,
+        queue=queue,
+        reconciler=reconciler,
+        passes=passes,
+        workers=workers,
+        follower=Follower(store, explorer, gate, telemetry, settings.poll_s, now_ms),
+        gauges=Gauges(
+            store, queue, telemetry, settings.state, lambda: len(reconciler.desired.nameless), now_ms
+        ),
+        watch=watch,
+        telemetry=telemetry,
+        status=status,
+        now_ms=now_ms,
+    )
+    return parts

@@ -1,0 +1,172 @@
+"""When passes are made: on a hint that the tree changed, on the resync, and when a pass asks for another.
+
+A hint only starts a pass early; the resync is what is relied on. What a pass does is in `reconcile`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from reconciler.engine.reconcile import Emptied, PassResult, Planned, Reconciler
+from reconciler.engine.status import LastPass, Status
+from reconciler.engine.telemetry import Telemetry
+from reconciler.errors import StateUnwritable
+from reconciler.source.tree import Missing, PutOff
+from reconciler.source.watch import TroubleReason, Watch
+
+log = structlog.get_logger("reconciler.pass")
+
+CONFIRM_S = 1.0
+"""How long after a first absence the confirming pass starts."""
+
+DEBOUNCE_S = 0.1
+"""How long a file that is written in place must have been quiet before it is read."""
+
+RETRY_S = 0.2
+"""How long after a pass that was put off the next one starts; twice as long after each, up to RETRY_CAP_S."""
+
+RETRY_CAP_S = 2.0
+
+STALE_S = 300.0
+"""After this long of passes put off, a person is told what to do."""
+
+
+@dataclass(slots=True)
+class Passes:
+    """Makes passes, one at a time, for as long as the daemon runs."""
+
+    reconciler: Reconciler
+    watch: Watch
+    status: Status
+    telemetry: Telemetry
+    resync_s: float
+    now_ms: Callable[[], int]
+    after_pass: Callable[[], None] = lambda: None
+    pending: bool = True
+    """Whether a pass is due now, or under way, or was put off."""
+
+    needs_confirmation: bool = False
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_replan_only: bool = True
+    _quiet_until_s: float = 0.0
+    _put_offs: int = 0
+    _put_off_since_s: float | None = None
+
+    def hint(self, *, is_in_place: bool) -> None:
+        """The tree may have changed; a file written in place is given a moment to be finished."""
+        if is_in_place:
+            self._quiet_until_s = time.monotonic() + DEBOUNCE_S
+        self.pending = True
+        self._is_replan_only = False
+        self._wake.set()
+
+    def replan(self) -> None:
+        """What was planned may be decided differently now; the tree need not be looked at."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Pass after pass."""
+        next_s = 0.0
+        while True:
+            if self._is_replan_only and time.monotonic() < next_s:
+                await self._replan()
+            else:
+                next_s = time.monotonic() + await self._pass()
+            await self._sleep_until(next_s)
+
+    async def _pass(self) -> float:
+        """One pass; gives the seconds until the next is due by itself."""
+        self._is_replan_only = True
+        self._wake.clear()
+        self.status.pass_began_s = time.monotonic()
+        await self._mend_watch()
+        try:
+            result = await self.reconciler.reconcile()
+        except StateUnwritable as error:
+            log.error("a pass could not be recorded; nothing new is sent", why=str(error))
+            self.status.outcome = f"not recorded: {error}"
+            return CONFIRM_S
+        wait_s = self._follows(result)
+        self.after_pass()
+        return wait_s
+
+    async def _mend_watch(self) -> None:
+        """A watcher that became deaf is built anew, before the scan: what it missed the scan sees."""
+        for trouble in await asyncio.to_thread(self.watch.check):
+            self.telemetry.watch_restart()
+            tell = log.info if trouble.reason is TroubleReason.SWAPPED else log.warning
+            tell("watcher built anew", reason=str(trouble.reason), detail=trouble.detail)
+
+    async def _replan(self) -> None:
+        self._wake.clear()
+        try:
+            await self.reconciler.replan()
+            self.after_pass()
+        except StateUnwritable as error:
+            log.error("a plan could not be recorded; nothing new is sent", why=str(error))
+
+    def _follows(self, result: PassResult) -> float:
+        """What a pass's result means for the next one, and for whoever asks how the daemon is."""
+        self.needs_confirmation = False
+        match result:
+            case PutOff(reason=reason, detail=detail):
+                return self._put_off(str(reason), detail)
+            case Planned():
+                return self._planned(result)
+            case Missing(detail=detail):
+                self._notice(f"the jobs directory cannot be read, so nothing is deleted or changed: {detail}")
+            case Emptied(known=known):
+                self._notice(
+                    f"the jobs directory holds no manifest, and held {known} before: none of them is taken"
+                    " for deleted. If that is meant, leave one manifest in it (a suspended one will do)"
+                )
+        self.pending = False
+        self._put_off_since_s = None
+        return self.resync_s
+
+    def _planned(self, result: Planned) -> float:
+        self.pending = False
+        self.status.is_planned = True
+        self.status.last_pass = LastPass(self.reconciler.revision, self.now_ms())
+        self.status.outcome = "planned"
+        self.status.notices.pop("source", None)
+        self._put_offs, self._put_off_since_s = 0, None
+        self.needs_confirmation = result.needs_confirmation
+        return min(CONFIRM_S, self.resync_s) if result.needs_confirmation else self.resync_s
+
+    def _put_off(self, reason: str, detail: str) -> float:
+        now_s = time.monotonic()
+        self.telemetry.pass_put_off(reason)
+        self.status.outcome = f"put off: {detail}"
+        self._put_offs += 1
+        self._put_off_since_s = self._put_off_since_s or now_s
+        if now_s - self._put_off_since_s > STALE_S:
+            self._notice(
+                f"no pass has counted for {now_s - self._put_off_since_s:.0f} s: {detail}. If no git command"
+                " runs there, remove the lock that it left behind"
+            )
+        return min(RETRY_CAP_S, RETRY_S * 2.0 ** min(self._put_offs - 1, 10))
+
+    def _notice(self, text: str) -> None:
+        """Tell once, until it is over."""
+        self.status.outcome = text
+        if self.status.notices.get("source") is None:
+            log.error("the source is not well", why=text)
+        self.status.notices["source"] = text
+
+    async def _sleep_until(self, next_s: float) -> None:
+        """Until the next pass is due, something wakes us, or a planned wait ends."""
+        timeout_s = next_s - time.monotonic()
+        look_ms = self.reconciler.next_look_ms()
+        if look_ms is not None:
+            timeout_s = min(timeout_s, (look_ms - self.now_ms()) / 1000)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.0, timeout_s))
+        while (quiet_s := self._quiet_until_s - time.monotonic()) > 0:  # noqa: ASYNC110 - it may move
+            await asyncio.sleep(quiet_s)

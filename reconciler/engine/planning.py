@@ -1,0 +1,59 @@
+"""The plan of a whole tree, made from outside the daemon: what `reconciler plan` prints.
+
+The same steps as a pass, with the same functions, over all names; nothing is recorded and nothing is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.core.desired import Desired, desired_of, wishes_of
+from reconciler.core.manifest import read
+from reconciler.core.model import Manifest
+from reconciler.core.plan import Plan, World, plan
+from reconciler.core.sighting import Presence
+from reconciler.errors import ReconcilerError
+from reconciler.source.tree import Missing, PutOff, Snapshot, Tree
+from reconciler.store.reading import Reader
+
+PUT_OFFS = 5
+"""How many scans that saw the tree change are followed by another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What was read, what is known, and the plan that follows."""
+
+    desired: Desired
+    world: World
+    plan: Plan
+
+
+def plan_tree(jobs_dir: Path, reader: Reader | None, now_ms: int, max_new: int) -> Planning:
+    """Plan for the tree as it is now, against a state; None is a state that does not exist yet.
+
+    Raises ReconcilerError if the tree cannot be read consistently.
+    """
+    snapshot = scan(jobs_dir)
+    desired = desired_of(document for file in snapshot.files.values() for document in file.documents)
+    sightings = reader.sightings() if reader else {}
+    known = {name: it.path for name, it in sightings.items() if it.presence is not Presence.DELETED}
+    wishes = wishes_of(desired, known, {}, snapshot.hides)
+    workflow_ids = {wish.workflow_id for wish in wishes.values() if isinstance(wish, Manifest)}
+    world = reader.world(tuple(wishes), workflow_ids) if reader else World()
+    return Planning(desired, world, plan(wishes, world, now_ms, max_new=max_new))
+
+
+def scan(jobs_dir: Path) -> Snapshot:
+    """One consistent snapshot, tried again while the tree changes. Raises ReconcilerError for none."""
+    tree = Tree(jobs_dir, read)
+    for _ in range(PUT_OFFS):
+        match tree.scan():
+            case Snapshot() as snapshot:
+                return snapshot
+            case Missing(detail=detail):
+                raise ReconcilerError(f"{jobs_dir}: {detail}")
+            case PutOff(detail=detail):
+                why = detail
+    raise ReconcilerError(f"{jobs_dir} keeps changing: {why}; try again when it is quiet")

@@ -1,0 +1,271 @@
+"""One pass: snapshot → parse and validate → compare with the store → plan → perform.
+
+The steps themselves live elsewhere, each in its place (`source.tree`, `core.manifest`, `core.desired`,
+`core.plan`); here they are put in a row, and what was planned is put into the store and the queue. Requests
+are sent by `workers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from reconciler.core.backoff import backoff_ms
+from reconciler.core.desired import Desired, desired_of, wishes_of
+from reconciler.core.model import Manifest, Name, Problem, WorkflowId
+from reconciler.core.plan import (
+    Absent,
+    Action,
+    Claim,
+    GiveUp,
+    Nothing,
+    Plan,
+    Submit,
+    Wait,
+    Wish,
+    World,
+    plan,
+)
+from reconciler.core.sighting import Presence, Sighting, sighting_of
+from reconciler.engine.tasks import FirstListing, Queue, Submission, key_of_listing
+from reconciler.engine.telemetry import Telemetry
+from reconciler.source.tree import Missing, PutOff, Snapshot, Tree
+from reconciler.store.port import Store
+
+log = structlog.get_logger("reconciler.pass")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A pass that counted: what it planned, and whether a second pass should confirm an absence."""
+
+    plan: Plan
+    needs_confirmation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """The tree holds no manifest where it held some: nothing counts as deleted."""
+
+    known: int
+
+
+PassResult = Planned | PutOff | Missing | Emptied
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """Why a workflow could not be listed yet, and when to ask again."""
+
+    failures: int
+    asks_again_ms: int
+    why: str
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Makes passes over the tree. One at a time; the order of the fields below is that of the walk."""
+
+    tree: Tree
+    store: Store
+    queue: Queue
+    telemetry: Telemetry
+    max_new: int
+    now_ms: Callable[[], int]
+    on_queued: Callable[[], None]
+    """Called when the queue got something to do."""
+
+    plan: Plan = field(default_factory=lambda: Plan((), (), (), is_guarded=False))
+    """The latest plan, over all names that were not settled."""
+
+    desired: Desired = field(default_factory=lambda: Desired({}, ()))
+    revision: str | None = None
+    _sightings: dict[Name, Sighting] = field(default_factory=dict)
+    _wishes: dict[Name, Wish] = field(default_factory=dict)
+    _absences: dict[Name, int] = field(default_factory=dict)
+    _unsettled: set[Name] = field(default_factory=set)
+    _troubles: dict[WorkflowId, _Trouble] = field(default_factory=dict)
+    _being_listed: set[WorkflowId] = field(default_factory=set)
+    _told: set[Problem] = field(default_factory=set)
+
+    async def start(self) -> None:
+        """Load what is known, so that the first pass can compare."""
+        self._sightings = await self.store.sightings()
+
+    async def reconcile(self) -> PassResult:
+        """One whole pass. Raises StateUnwritable if it could not be recorded; then it did not count."""
+        began_s = time.perf_counter()
+        seen = await asyncio.to_thread(self.tree.scan)
+        result = await self._compare(seen) if isinstance(seen, Snapshot) else seen
+        seconds = time.perf_counter() - began_s
+        self.telemetry.pass_finished(_word(result), seconds, self.now_ms() / 1000)
+        return result
+
+    async def replan(self) -> Plan:
+        """Plan again what is not settled, without looking at the tree: the world has changed."""
+        return await self._decide(
+            {name: self._wishes[name] for name in self._unsettled if name in self._wishes}
+        )
+
+    def listing_failed(self, workflow_id: WorkflowId, why: str, chance: float) -> None:
+        """A workflow could not be listed: ask again after a backoff."""
+        self._being_listed.discard(workflow_id)
+        failures = self._troubles[workflow_id].failures + 1 if workflow_id in self._troubles else 1
+        asks_again_ms = self.now_ms() + backoff_ms(failures, chance)
+        self._troubles[workflow_id] = _Trouble(failures, asks_again_ms, why)
+
+    def listing_succeeded(self, workflow_id: WorkflowId) -> None:
+        """A workflow was listed."""
+        self._being_listed.discard(workflow_id)
+        self._troubles.pop(workflow_id, None)
+
+    def forget_backoff(self) -> None:
+        """Explorer answers again: what could not be listed is asked for now, not when its backoff ends."""
+        self._troubles.clear()
+
+    def next_look_ms(self) -> int | None:
+        """When the latest plan is worth making again by itself; None if time alone changes nothing."""
+        times = [it.until_ms for it in self.plan.actions if isinstance(it, Wait) and it.until_ms is not None]
+        return min(times, default=None)
+
+    async def _compare(self, snapshot: Snapshot) -> PassResult:
+        known = self._known()
+        desired = desired_of(document for file in snapshot.files.values() for document in file.documents)
+        if known and not desired.wishes and not desired.nameless:
+            return Emptied(len(known))
+        self.desired, self.revision = desired, snapshot.revision
+        self.telemetry.revision(snapshot.revision)
+        self._tell_problems(desired)
+        wishes = wishes_of(desired, known, self._absences, snapshot.hides)
+        changed = {name: wish for name, wish in wishes.items() if self._is_news(name, wish)}
+        plan_made = await self._decide(
+            changed | {name: wishes[name] for name in self._unsettled & wishes.keys()}
+        )
+        self._wishes = wishes
+        self._absences = {name: wish.passes for name, wish in wishes.items() if isinstance(wish, Absent)}
+        return Planned(plan_made, any(passes == 1 for passes in self._absences.values()))
+
+    def _known(self) -> dict[Name, str]:
+        return {
+            name: sighting.path
+            for name, sighting in self._sightings.items()
+            if sighting.presence is not Presence.DELETED
+        }
+
+    def _is_news(self, name: Name, wish: Wish) -> bool:
+        before = self._wishes.get(name)
+        return before is not wish and before != wish
+
+    async def _decide(self, wishes: dict[Name, Wish]) -> Plan:
+        now_ms = self.now_ms()
+        world = self._with_troubles(await self.store.world(tuple(wishes), _workflows_of(wishes.values())))
+        self.plan = plan(wishes, world, now_ms, max_new=self.max_new)
+        await self._perform(self.plan, wishes, now_ms)
+        return self.plan
+
+    def _with_troubles(self, world: World) -> World:
+        troubled = {
+            workflow_id: replace(
+                world.workflow(workflow_id), asks_again_ms=trouble.asks_again_ms, trouble=trouble.why
+            )
+            for workflow_id, trouble in self._troubles.items()
+        }
+        return replace(world, workflows={**world.workflows, **troubled})
+
+    async def _perform(self, decided: Plan, wishes: dict[Name, Wish], now_ms: int) -> None:
+        """Record what was decided, and queue it; what cannot be recorded is decided anew by the next pass."""
+        sightings = self._changed_sightings(decided.actions, wishes, now_ms)
+        claims = [action for action in decided.actions if isinstance(action, Claim)]
+        given_up = [action for action in decided.actions if isinstance(action, GiveUp)]
+        self._unsettled.update(wishes)  # until it is recorded
+        recorded = None
+        if sightings or claims or given_up:
+            recorded = self.store.observe(sightings, claims, given_up, now_ms)
+        self._enqueue(decided, now_ms)
+        if recorded is not None:
+            await recorded
+        self._tell(decided, sightings)
+        self._sightings.update((sighting.name, sighting) for sighting in sightings)
+        settled = (action.name for action in decided.actions if not isinstance(action, Wait))
+        self._unsettled.difference_update(settled)
+
+    def _changed_sightings(
+        self, actions: Iterable[Action], wishes: dict[Name, Wish], now_ms: int
+    ) -> list[Sighting]:
+        changed = []
+        for action in actions:
+            before = self._sightings.get(action.name)
+            seen = sighting_of(action.name, wishes[action.name], action, before, self.revision, now_ms)
+            if seen is not None and seen is not before:
+                changed.append(seen)
+        return changed
+
+    def _enqueue(self, decided: Plan, now_ms: int) -> None:
+        for action in decided.actions:
+            match action:
+                case Claim(manifest=manifest, key=key):
+                    task = Submission(key, manifest.workflow_id)
+                    self.queue.put(key.name, manifest.workflow_id, task, now_ms)
+                case Submit(key=key, workflow_id=workflow_id, not_before_ms=due_ms):
+                    self.queue.put(key.name, workflow_id, Submission(key, workflow_id), now_ms, due_ms)
+                case GiveUp() | Wait() | Nothing():
+                    self.queue.drop(action.name)
+        for workflow_id in decided.to_list:
+            if workflow_id in self._being_listed:
+                continue
+            self._being_listed.add(workflow_id)
+            self.queue.put(key_of_listing(workflow_id), workflow_id, FirstListing(workflow_id), now_ms)
+        self.on_queued()
+
+    def _tell_problems(self, desired: Desired) -> None:
+        problems = set(desired.problems)
+        for problem in desired.problems:
+            if problem not in self._told:
+                self.telemetry.manifest_error(problem.code)
+                log.warning("manifest invalid", problem=str(problem), code=problem.code)
+        self._told = problems
+
+    def _tell(self, decided: Plan, sightings: list[Sighting]) -> None:
+        for sighting in sightings:
+            before = self._sightings.get(sighting.name)
+            is_news = before is None or (before.presence, before.digest) != (
+                sighting.presence,
+                sighting.digest,
+            )
+            if is_news and sighting.presence is not Presence.INVALID:  # those are told with their places
+                log.info(
+                    f"manifest {sighting.presence}",
+                    name=sighting.name,
+                    path=sighting.path,
+                    workflow=sighting.workflow_id,
+                    revision=sighting.revision,
+                )
+        if decided.is_guarded and sightings:
+            log.warning(
+                "guarded: these runs wait for an operator",
+                runs=len(decided.unapproved),
+                approve=f"reconciler approve {decided.hash}",
+                max_new=self.max_new,
+            )
+
+
+def _workflows_of(wishes: Iterable[Wish]) -> set[WorkflowId]:
+    return {wish.workflow_id for wish in wishes if isinstance(wish, Manifest)}
+
+
+def _word(result: PassResult) -> str:
+    match result:
+        case Planned(plan=made) if made.is_guarded:
+            return "guarded"
+        case Planned():
+            return "planned"
+        case PutOff():
+            return "put_off"
+        case Missing():
+            return "missing"
+        case Emptied():
+            return "emptied"

@@ -1,0 +1,50 @@
+"""How the daemon is: the facts behind `/livez` and `/readyz`, and the checks that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, and how it is."""
+
+    name: str
+    is_ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LastPass:
+    """The last pass that counted: the revision that it read, if the source has one, and when it ended."""
+
+    revision: str | None
+    ended_ms: int
+
+
+@dataclass(slots=True)
+class Status:
+    """What the daemon knows of itself. Times are seconds of a clock that only goes forward."""
+
+    resync_s: float
+    started_s: float
+    pass_began_s: float | None = None
+    is_planned: bool = False
+    outcome: str = "none yet"
+    last_pass: LastPass | None = None
+    state_trouble: str = "not open yet"
+    notices: dict[str, str] = field(default_factory=dict)
+    """What a person should know now, by subject; empty when all is well."""
+
+    def live(self, now_s: float) -> tuple[Check, ...]:
+        """Whether the process does its work: a pass began within three resyncs."""
+        since_s = now_s - (self.started_s if self.pass_began_s is None else self.pass_began_s)
+        detail = f"the last pass began {since_s:.1f} s ago; a resync is due every {self.resync_s:g} s"
+        return (Check("passes", since_s <= max(3 * self.resync_s, 5.0), detail),)
+
+    def ready(self) -> tuple[Check, ...]:
+        """Whether its word can be relied on: the state can be written, and a first pass was planned."""
+        return (
+            Check("state", not self.state_trouble, self.state_trouble or "can be written"),
+            Check("first-pass", self.is_planned, f"last pass: {self.outcome}"),
+        )

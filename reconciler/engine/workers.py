@@ -1,0 +1,191 @@
+"""The workers: take a task from the queue, ask Explorer, record what came of it.
+
+As many at once as `RECONCILER_MAX_IN_FLIGHT` allows. The protocol's steps 3 to 5 stand in `_submit`, in
+order: the intent is on disk before any byte is sent, and nothing else happens to its workflow until what
+came of it is on disk too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import structlog
+
+from reconciler.core.model import Accepted, Held, JobId, Rejected, RunState, Waiting, WorkflowId
+from reconciler.core.outcome import Created, NotCreated, Receipt, Unclear
+from reconciler.engine.gate import Gate
+from reconciler.engine.tasks import FirstListing, Queue, Submission, Task
+from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.workqueue import Entry
+from reconciler.errors import StateUnwritable
+from reconciler.explorer.client import Explorer, ExplorerError
+from reconciler.store.port import Begun, Store
+
+log = structlog.get_logger("reconciler.submit")
+
+RETRY_WRITE_MS = 1_000
+"""How long to wait before a write that the disk refused is tried again."""
+
+
+@dataclass(slots=True)
+class Workers:
+    """Performs the queue's tasks. `queued` is set when there may be something to take."""
+
+    queue: Queue
+    store: Store
+    explorer: Explorer
+    gate: Gate
+    telemetry: Telemetry
+    now_ms: Callable[[], int]
+    on_accepted: Callable[[Begun, Accepted], None]
+    """Called for each job that was created."""
+
+    on_listed: Callable[[WorkflowId, ExplorerError | None], None]
+    """Called when a first listing has ended, well or not."""
+
+    queued: asyncio.Event = field(default_factory=asyncio.Event)
+    is_draining: bool = False
+    busy: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while nobody works and nothing is due."""
+
+    async def run(self) -> None:
+        """Work until `drain`. Cancelled, it records what is under way as unknown."""
+        while not self.is_draining:
+            entry = self.queue.take(self.now_ms())
+            if entry is None:
+                await self._wait()
+                continue
+            await self._work(entry)
+
+    def drain(self) -> None:
+        """Take nothing new; what is under way goes on to its end."""
+        self.is_draining = True
+        self.queued.set()
+
+    async def _wait(self) -> None:
+        """Until something is put, or something becomes due."""
+        self.queued.clear()
+        if not self.busy:
+            self.idle.set()
+        due_ms = self.queue.next_due_ms()
+        timeout_s = None if due_ms is None else max(0.0, (due_ms - self.now_ms()) / 1000)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.queued.wait(), timeout_s)
+
+    async def _work(self, entry: Entry[Task]) -> None:
+        self.idle.clear()
+        self.busy += 1
+        try:
+            await self._perform(entry)
+        except StateUnwritable as error:  # nothing was sent, or what was asked changes nothing: ask again
+            log.error("the state cannot be written, so nothing is sent", why=str(error))
+            self.queue.put(entry.key, entry.lane, entry.task, entry.since_ms, self.now_ms() + RETRY_WRITE_MS)
+        finally:
+            self.busy -= 1
+            self.queue.done(entry.lane)
+            self.queued.set()
+
+    async def _perform(self, entry: Entry[Task]) -> None:
+        match entry.task:
+            case Submission():
+                await self._submit(entry, entry.task)
+            case FirstListing(workflow_id=workflow_id):
+                await self._list(workflow_id)
+            case _:
+                assert_never(entry.task)
+
+    async def _submit(self, entry: Entry[Task], task: Submission) -> None:
+        await self.gate.admit()
+        if self.is_draining:
+            return
+        begun = await self.store.begin(task.key, secrets.token_hex(16), self.now_ms())
+        if begun is None:
+            return  # given up, replaced, or sent already
+        receipt = await self._send(begun)
+        self._show(begun, receipt)
+        state = await self._record(begun, receipt)
+        self._tell(begun, state)
+        if isinstance(state, Accepted):
+            self.on_accepted(begun, state)
+        elif isinstance(state, Waiting):
+            self.queue.put(entry.key, entry.lane, task, self.now_ms(), state.not_before_ms)
+
+    async def _send(self, begun: Begun) -> Receipt:
+        """The POST. Cut short by the end of the drain, it is unknown what came of it."""
+        try:
+            return await self.explorer.submit(
+                begun.workflow_id,
+                begun.body,
+                trace_id=begun.intent.trace_id,
+                baseline=begun.intent.baseline,
+            )
+        except asyncio.CancelledError:
+            return Unclear("the daemon was stopped before Explorer answered")
+
+    async def _record(self, begun: Begun, receipt: Receipt) -> RunState:
+        """Until it is on disk: what came of a request is never dropped because a disk is full."""
+        chance = random.random()  # noqa: S311 - jitter
+        while True:
+            try:
+                return await self.store.record(begun, receipt, self.now_ms(), chance)
+            except StateUnwritable as error:
+                log.error("what came of a request cannot be recorded yet", run=str(begun.key), why=str(error))
+                await asyncio.sleep(RETRY_WRITE_MS / 1000)
+
+    async def _list(self, workflow_id: WorkflowId) -> None:
+        await self.gate.admit()
+        if self.is_draining:
+            return
+        try:
+            listing = await self.explorer.jobs(workflow_id)
+            self.gate.went(None)
+            highest = max((job.job_id for job in listing.jobs), default=JobId(0))
+            await self.store.workflow_listed(workflow_id, highest, self.now_ms())
+            log.info("workflow listed", workflow=workflow_id, highest_job=highest, jobs=listing.total)
+            self.on_listed(workflow_id, None)
+        except ExplorerError as error:
+            self.gate.went(error.failure)
+            log.warning("workflow not listed", workflow=workflow_id, why=str(error))
+            self.on_listed(workflow_id, error)
+
+    def _show(self, begun: Begun, receipt: Receipt) -> None:
+        match receipt:
+            case Created():
+                self.gate.went(None)
+                self.telemetry.change_to_submit((self.now_ms() - begun.claimed_ms) / 1000)
+            case NotCreated(cause=cause):
+                self.gate.went(cause)
+            case Unclear():
+                self.gate.went(receipt)
+
+    def _tell(self, begun: Begun, state: RunState) -> None:
+        about = {
+            "name": begun.key.name,
+            "generation": begun.key.generation,
+            "attempt": begun.key.attempt,
+            "workflow": begun.workflow_id,
+            "revision": begun.revision,
+            "trace": begun.intent.trace_id,
+        }
+        match state:
+            case Accepted(job_id=job_id):
+                self.telemetry.submission("accepted")
+                log.info("submitted", job=job_id, **about)
+            case Held(why=why):
+                self.telemetry.submission("unknown")
+                log.error("held: nobody can tell whether the job exists", why=why, **about)
+            case Rejected(code=code, message=message):
+                self.telemetry.submission("rejected")
+                log.error("rejected by Explorer", code=code, message=message, **about)
+            case Waiting(why=why, not_before_ms=due_ms):
+                wait_s = max(0, due_ms - self.now_ms()) / 1000
+                log.warning("not submitted yet", why=why, again_in_s=wait_s, **about)
+            case _:
+                raise AssertionError(f"no request ends as {state}")
