@@ -1,0 +1,65 @@
+"""How things look on a terminal: tables that fit it, ages, and text from outside made harmless."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+_GAP = 2
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """The text with what steers a terminal, or hides, written as an escape."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def width_of(text: str) -> int:
+    """How many columns of a terminal the text takes: wide East Asian letters take two, marks none."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], flexible: int) -> str:
+    """A table like kubectl's. On a terminal the column `flexible` is cut so that a row fits in a line."""
+    cells = [list(titles), *([plain(cell) for cell in row] for row in rows)]
+    widths = [max(width_of(row[column]) for row in cells) for column in range(len(titles))]
+    if sys.stdout.isatty():
+        spare = shutil.get_terminal_size().columns - sum(widths) - _GAP * (len(widths) - 1)
+        widths[flexible] = max(8, widths[flexible] + min(0, spare))
+    return "\n".join(_line(row, widths) for row in cells)
+
+
+def age(seconds: float) -> str:
+    """How long ago, as kubectl says it: the largest unit, and the next where it tells something."""
+    whole = max(0, int(seconds))
+    if whole < 120:
+        return f"{whole}s"
+    if whole < 600:
+        return f"{whole // 60}m{whole % 60}s" if whole % 60 else f"{whole // 60}m"
+    if whole < 3 * 3600:
+        return f"{whole // 60}m"
+    if whole < 48 * 3600:
+        return f"{whole // 3600}h"
+    return f"{whole // 86400}d"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    shown = (_fit(cell, width) for cell, width in zip(cells, widths, strict=True))
+    return (" " * _GAP).join(shown).rstrip()
+
+
+def _fit(text: str, width: int) -> str:
+    if width_of(text) <= width:
+        return text + " " * (width - width_of(text))
+    kept = ""
+    for letter in text:
+        if width_of(kept + letter) >= width:
+            break
+        kept += letter
+    return kept + "…" + " " * (width - width_of(kept) - 1)

@@ -1,0 +1,197 @@
+"""`run` and `sandbox`: the processes that stay. Here the daemon gets its settings, signals and ops port."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import structlog
+
+from reconciler import __version__
+from reconciler.cli import options
+from reconciler.cli.client import explorer_of, explorer_of_sandbox
+from reconciler.cli.get import items_table
+from reconciler.cli.holder import holder
+from reconciler.core.manifest import read
+from reconciler.engine.daemon import Daemon
+from reconciler.engine.gate import Gate
+from reconciler.engine.parts import Parts, wire
+from reconciler.engine.status import Status
+from reconciler.errors import ExitCode, StateUnwritable
+from reconciler.explorer.client import Explorer
+from reconciler.ops.http import ops_app
+from reconciler.ops.logs import configure
+from reconciler.ops.metrics import Metrics
+from reconciler.ops.server import serving
+from reconciler.sandbox.server import run_until_stopped
+from reconciler.sandbox.server import serve as serve_sandbox
+from reconciler.settings import Settings
+from reconciler.source.tree import PutOffReason, Tree
+from reconciler.source.watch import Watch
+from reconciler.store.sqlite import SqliteStore
+
+log = structlog.get_logger("reconciler.daemon")
+
+SANDBOX_ORIGIN = "sandbox"
+"""What a state is bound to that was made on the sandbox: its port changes, its ledger does not."""
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Submit what is new, record it, and end.")
+@click.option("--sandbox", is_flag=True, help="Run a stand-in for Explorer inside, and use that.")
+@click.option(
+    "--explorer-moved", is_flag=True, help="The state's Explorer has a new address, and is the same."
+)
+@options.config
+@options.jobs_dir
+@options.state
+@click.option("--listen", metavar="HOST:PORT", help="Where metrics, probes and the status page are served.")
+def run(
+    once: bool,
+    sandbox: bool,
+    explorer_moved: bool,
+    config: Path | None,
+    jobs_dir: str | None,
+    state: str | None,
+    listen: str | None,
+) -> int:
+    """Watch the jobs directory, and submit one job for each new or changed manifest."""
+    settings = options.settings_of(
+        config, sandbox, needs_explorer=not sandbox, jobs_dir=jobs_dir, state=state, listen=listen
+    )
+    os.umask(0o077)
+    configure(settings.log_format, settings.log_level, sys.stderr)
+    launch = _Launch(settings, is_once=once, is_sandbox=sandbox, has_moved=explorer_moved)
+    return asyncio.run(launch.run())
+
+
+@click.command()
+@click.option("--directory", type=click.Path(path_type=Path), default=".reconciler/sandbox/explorer")
+@click.option("--listen", default="127.0.0.1:7070", show_default=True, metavar="HOST:PORT")
+def sandbox(directory: Path, listen: str) -> int:
+    """Run a stand-in for Explorer on its own: user and password are both `sandbox`."""
+    host, _, port = listen.rpartition(":")
+    configure(None, "info", sys.stderr)
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run_until_stopped(
+            directory,
+            host=host,
+            port=int(port),
+            stop=stop,
+            announce=lambda it: click.echo(f"the sandbox's Explorer is at {it.base_url}"),
+        )
+
+    asyncio.run(serve())
+    return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """One start of the daemon, with everything around it."""
+
+    settings: Settings
+    is_once: bool
+    is_sandbox: bool
+    has_moved: bool
+
+    async def run(self) -> int:
+        """Run until a signal says stop, or with `--once` until all is recorded."""
+        metrics = Metrics(__version__, put_off_reasons=[str(reason) for reason in PutOffReason])
+        async with AsyncExitStack() as stack:
+            daemon = self._daemon(metrics, await self._explorer(stack, metrics))
+            _obey_signals(daemon)
+            if not self.is_once:
+                await self._serve_ops(stack, daemon, metrics)
+            if self.is_sandbox:
+                await stack.enter_async_context(_showing(daemon))
+            return await daemon.run()
+
+    async def _explorer(self, stack: AsyncExitStack, metrics: Metrics) -> Explorer:
+        """A client of the Explorer in the settings, or of a sandbox that lives as long as we do."""
+        if not self.is_sandbox:
+            return explorer_of(self.settings, self.settings.explorer(), metrics)
+        directory = self.settings.state.parent / "explorer"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sandbox = await stack.enter_async_context(serve_sandbox(directory))
+        log.info("sandbox", explorer=sandbox.base_url, ledger=str(directory))
+        return explorer_of_sandbox(self.settings, sandbox.base_url, metrics)
+
+    def _daemon(self, metrics: Metrics, explorer: Explorer) -> Daemon:
+        settings = self.settings
+        gate = Gate(settings.rate, metrics, time.monotonic)
+        origin = SANDBOX_ORIGIN if self.is_sandbox else settings.explorer_url
+        observer = _CommitObserver()
+
+        def now_ms() -> int:
+            return time.time_ns() // 1_000_000
+
+        def parts_of(store: SqliteStore, status: Status) -> Parts:
+            tree = Tree(settings.jobs_dir, read)
+            watch_of = functools.partial(Watch, settings.jobs_dir)
+            parts = wire(settings, store, explorer, gate, tree, watch_of, metrics, status, now_ms)
+            observer.tell = parts.committed
+            return parts
+
+        return Daemon(
+            open_store=lambda: SqliteStore.open(
+                settings.state, origin, holder(), observer, has_moved=self.has_moved
+            ),
+            wire=parts_of,
+            drain_s=settings.drain_s,
+            max_in_flight=settings.max_in_flight,
+            status=Status(settings.resync_s, time.monotonic()),
+            is_once=self.is_once,
+        )
+
+    async def _serve_ops(self, stack: AsyncExitStack, daemon: Daemon, metrics: Metrics) -> None:
+        app = ops_app(daemon, metrics, job_url=self.settings.job_url)
+        address = await stack.enter_async_context(serving(app, self.settings.listen))
+        log.info("status page", url=f"http://{address}/")
+
+
+@dataclass(slots=True)
+class _CommitObserver:
+    """Told of each commit by the store's thread; tells the parts, once they exist, in the event loop."""
+
+    tell: Callable[[float, StateUnwritable | None], None] = lambda *_: None
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def __call__(self, seconds: float, refusal: StateUnwritable | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+            self._loop.call_soon_threadsafe(self.tell, seconds, refusal)
+
+
+def _obey_signals(daemon: Daemon) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, daemon.stop)
+    loop.add_signal_handler(signal.SIGINT, daemon.stop)
+    loop.add_signal_handler(signal.SIGHUP, daemon.look)
+
+
+@asynccontextmanager
+async def _showing(daemon: Daemon) -> AsyncIterator[None]:
+    """While the block lasts: once all jobs have ended, print what each example did."""
+    showing = asyncio.create_task(_show_when_done(daemon))
+    try:
+        yield
+    finally:
+        showing.cancel()
+
+
+async def _show_when_done(daemon: Daemon) -> None:
+    while not await daemon.is_quiet():  # noqa: ASYNC110 - many parts together are quiet, and none of them tells
+        await asyncio.sleep(0.2)
+    click.echo(items_table(await daemon.items()))
