@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from reconciler.core.model import Accepted, State, WorkflowId
+from reconciler.core.model import Accepted, Name, State, WorkflowId
 from reconciler.core.outcome import Unreachable
 from reconciler.engine.follow import Follower
 from reconciler.engine.gate import Gate
@@ -125,6 +125,11 @@ class Parts:
         """A job was created: it is followed from here on."""
         self.follower.accepted(begun, state)
 
+    def not_created(self, name: Name) -> None:
+        """A request created nothing: whether the run is still wanted, and when, is planned again."""
+        self.reconciler.revisit(name)
+        self.passes.replan()
+
     def hinted(self, hint: Hint) -> None:
         """The tree may have changed."""
         self.telemetry.watch_event(1)
@@ -232,6 +237,7 @@ def wire(
         telemetry=telemetry,
         now_ms=now_ms,
         on_accepted=lambda begun, state: parts.accepted(begun, state),
+        on_not_created=lambda name: parts.not_created(name),
         on_listed=lambda workflow_id, error: parts.listed(workflow_id, error),
     )
     reconciler = Reconciler(

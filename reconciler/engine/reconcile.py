@@ -88,6 +88,7 @@ class Reconciler:
     _wishes: dict[Name, Wish] = field(default_factory=dict)
     _absences: dict[Name, int] = field(default_factory=dict)
     _unsettled: set[Name] = field(default_factory=set)
+    _revisits: set[Name] = field(default_factory=set)
     _troubles: dict[WorkflowId, _Trouble] = field(default_factory=dict)
     _being_listed: set[WorkflowId] = field(default_factory=set)
     _told: set[Problem] = field(default_factory=set)
@@ -107,9 +108,11 @@ class Reconciler:
 
     async def replan(self) -> Plan:
         """Plan again what is not settled, without looking at the tree: the world has changed."""
-        return await self._decide(
-            {name: self._wishes[name] for name in self._unsettled if name in self._wishes}
-        )
+        return await self._decide(self._open_among(self._wishes))
+
+    def revisit(self, name: Name) -> None:
+        """Plan this name again with the next plan: what became of its run asks for a decision."""
+        self._revisits.add(name)
 
     def listing_failed(self, workflow_id: WorkflowId, why: str, chance: float) -> None:
         """A workflow could not be listed: ask again after a backoff."""
@@ -142,9 +145,7 @@ class Reconciler:
         self._tell_problems(desired)
         wishes = wishes_of(desired, known, self._absences, snapshot.hides)
         changed = {name: wish for name, wish in wishes.items() if self._is_news(name, wish)}
-        plan_made = await self._decide(
-            changed | {name: wishes[name] for name in self._unsettled & wishes.keys()}
-        )
+        plan_made = await self._decide(changed | self._open_among(wishes))
         self._wishes = wishes
         self._absences = {name: wish.passes for name, wish in wishes.items() if isinstance(wish, Absent)}
         return Planned(plan_made, any(passes == 1 for passes in self._absences.values()))
@@ -155,6 +156,12 @@ class Reconciler:
             for name, sighting in self._sightings.items()
             if sighting.presence is not Presence.DELETED
         }
+
+    def _open_among(self, wishes: dict[Name, Wish]) -> dict[Name, Wish]:
+        """Those that are not settled. What is to be revisited from here on is for the next plan."""
+        self._unsettled |= self._revisits
+        self._revisits.clear()
+        return {name: wishes[name] for name in self._unsettled & wishes.keys()}
 
     def _is_news(self, name: Name, wish: Wish) -> bool:
         before = self._wishes.get(name)

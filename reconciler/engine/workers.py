@@ -17,7 +17,17 @@ from typing import assert_never
 
 import structlog
 
-from reconciler.core.model import Accepted, Held, JobId, Rejected, RunState, Waiting, WorkflowId
+from reconciler.core.model import (
+    Accepted,
+    Held,
+    JobId,
+    Name,
+    Rejected,
+    RunState,
+    Superseded,
+    Waiting,
+    WorkflowId,
+)
 from reconciler.core.outcome import Created, NotCreated, Receipt, Unclear
 from reconciler.engine.gate import Gate
 from reconciler.engine.tasks import FirstListing, Queue, Submission, Task
@@ -45,6 +55,9 @@ class Workers:
     now_ms: Callable[[], int]
     on_accepted: Callable[[Begun, Accepted], None]
     """Called for each job that was created."""
+
+    on_not_created: Callable[[Name], None]
+    """Called when a run waits again: whether it is still wanted is the plan's to say."""
 
     on_listed: Callable[[WorkflowId, ExplorerError | None], None]
     """Called when a first listing has ended, well or not."""
@@ -95,13 +108,13 @@ class Workers:
     async def _perform(self, entry: Entry[Task]) -> None:
         match entry.task:
             case Submission():
-                await self._submit(entry, entry.task)
+                await self._submit(entry.task)
             case FirstListing(workflow_id=workflow_id):
                 await self._list(workflow_id)
             case _:
                 assert_never(entry.task)
 
-    async def _submit(self, entry: Entry[Task], task: Submission) -> None:
+    async def _submit(self, task: Submission) -> None:
         await self.gate.admit()
         if self.is_draining:
             return
@@ -115,7 +128,7 @@ class Workers:
         if isinstance(state, Accepted):
             self.on_accepted(begun, state)
         elif isinstance(state, Waiting):
-            self.queue.put(entry.key, entry.lane, task, self.now_ms(), state.not_before_ms)
+            self.on_not_created(begun.key.name)
 
     async def _send(self, begun: Begun) -> Receipt:
         """The POST. Cut short by the end of the drain, it is unknown what came of it."""
@@ -187,5 +200,7 @@ class Workers:
             case Waiting(why=why, not_before_ms=due_ms):
                 wait_s = max(0, due_ms - self.now_ms()) / 1000
                 log.warning("not submitted yet", why=why, again_in_s=wait_s, **about)
+            case Superseded(why=why):
+                log.info("not submitted, and no longer wanted", why=why, **about)
             case _:
                 raise AssertionError(f"no request ends as {state}")

@@ -27,6 +27,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.outcome import Created, Receipt
 from reconciler.core.plan import Claim
+from reconciler.core.reason import Reason
 from reconciler.core.sighting import Presence, Sighting
 from reconciler.core.submission import after
 from reconciler.store.port import Begun
@@ -133,6 +134,8 @@ def record(
     """Note what came of a request, and the state that follows for its run."""
     owner = _owner(connection, receipt.job_id) if isinstance(receipt, Created) else None
     state = after(receipt, begun.intent, owner, now_ms, chance)
+    if isinstance(state, Waiting) and _has_newer(connection, begun.key):
+        state = Superseded(Reason.CHANGED)
     _set(connection, begun.key, columns_of(state) | {"updated_ms": now_ms}, if_phase="Submitting")
     connection.execute(
         "UPDATE intents SET ended_ms = ?, outcome = ? WHERE number = ?",
@@ -263,6 +266,11 @@ def _key_columns(key: RunKey) -> dict[str, Any]:
 def _owner(connection: sqlite3.Connection, job_id: JobId) -> RunKey | None:
     row = connection.execute("SELECT * FROM runs WHERE job_id = ?", (job_id,)).fetchone()
     return key_of(row) if row else None
+
+
+def _has_newer(connection: sqlite3.Connection, key: RunKey) -> bool:
+    query = "SELECT 1 FROM runs WHERE name = ? AND (generation, attempt) > (?, ?) LIMIT 1"
+    return connection.execute(query, (key.name, key.generation, key.attempt)).fetchone() is not None
 
 
 def _highest(connection: sqlite3.Connection, workflow_id: WorkflowId) -> int:

@@ -314,3 +314,16 @@ class StoreContract:
             assert await store.counts() == {"Waiting": 1, "Followed": 1, "job:Preparing": 1}
 
         stored(scenario)
+
+    def test_a_run_that_created_nothing_is_superseded_if_a_newer_one_was_claimed_meanwhile(
+        self, stored: Any
+    ) -> None:
+        async def scenario(store: Store) -> None:
+            await claimed(store, "a")
+            begun = await store.begin(KEY, TRACE, 20)
+            await store.observe([], [claim(asks="two", generation=2)], [], 25)
+            assert begun is not None
+            state = await store.record(begun, NotCreated(Throttled(0.0)), 30, 0.5)
+            assert state == Superseded(Reason.CHANGED)
+
+        stored(scenario)
