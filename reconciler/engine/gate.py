@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 from reconciler.core.backoff import Breaker, Pace
-from reconciler.core.outcome import Failure, Faulty, Throttled, Unclear, Unreachable
+from reconciler.core.outcome import Failure, Faulty, LoginFailed, Throttled, Unclear, Unreachable
 from reconciler.engine.telemetry import Telemetry
 
 
@@ -19,11 +20,13 @@ class Gate:
 
     def __init__(self, per_s: float, telemetry: Telemetry, now_s: Callable[[], float]) -> None:
         self._pace = Pace(per_s)
+        self._pauses = 0
         self._breaker = Breaker()
         self._telemetry = telemetry
         self._now_s = now_s
         self._is_closed = asyncio.Event()
         self._is_closed.set()
+        self._is_over = asyncio.Event()
         self.has_opened = asyncio.Event()
 
     @property
@@ -33,15 +36,27 @@ class Gate:
 
     async def admit(self) -> None:
         """Return once a request may be sent: the circuit is closed, and the limit has room."""
-        await self._is_closed.wait()
-        await self.admit_probe()
+        while True:
+            await self._is_closed.wait()
+            await self.admit_probe()
+            if not self.is_open or self._is_over.is_set():  # it may have opened meanwhile
+                return
 
     async def admit_probe(self) -> None:
         """Return once the limit has room, whatever the circuit."""
-        self._pace, wait_ms = self._pace.take(self._now_s() * 1000)
-        if wait_ms > 0:
-            self._telemetry.rate_limit_wait(wait_ms / 1000)
-            await asyncio.sleep(wait_ms / 1000)
+        pauses = -1
+        while pauses != self._pauses:  # a pause that begins while we wait is for us, too
+            pauses = self._pauses
+            self._pace, wait_ms = self._pace.take(self._now_s() * 1000)
+            if wait_ms > 0:
+                self._telemetry.rate_limit_wait(wait_ms / 1000)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._is_over.wait(), wait_ms / 1000)
+
+    def let_go(self) -> None:
+        """Nobody sends any more: whoever waits here returns at once, to find that out."""
+        self._is_over.set()
+        self._is_closed.set()
 
     def probe_in_s(self) -> float:
         """How long until the next probe, while the circuit is open."""
@@ -49,14 +64,19 @@ class Gate:
 
     def went(self, trouble: Failure | Unclear | None) -> None:
         """Say how a request went: None, or what was in its way."""
-        match trouble:
-            case Unreachable() | Faulty(code=None) | Unclear(code=None):
-                self._breaker = self._breaker.failed(self._now_s() * 1000, random.random())  # noqa: S311
-            case Throttled(retry_after_s=seconds) if seconds is not None:
-                self._pace = self._pace.pause((self._now_s() + seconds) * 1000)
-                self._breaker = self._breaker.succeeded()
-            case _:
-                self._breaker = self._breaker.succeeded()
+        is_old_news = self._breaker.is_open and _is_down(trouble)  # it was under way when the circuit opened
+        if not is_old_news:
+            self.probe_went(trouble)
+
+    def probe_went(self, trouble: Failure | Unclear | None) -> None:
+        """Say how a probe went: while the circuit is open, only its failures put the next probe off."""
+        if _is_down(trouble):
+            self._breaker = self._breaker.failed(self._now_s() * 1000, random.random())  # noqa: S311 - jitter
+        else:
+            self._breaker = self._breaker.succeeded()
+        if isinstance(trouble, Throttled) and trouble.retry_after_s is not None:
+            self._pace = self._pace.pause((self._now_s() + trouble.retry_after_s) * 1000)
+            self._pauses += 1
         self._show()
 
     def _show(self) -> None:
@@ -67,3 +87,12 @@ class Gate:
         else:
             self._is_closed.set()
             self.has_opened.clear()
+
+
+def _is_down(trouble: Failure | Unclear | None) -> bool:
+    """Whether no working server answered."""
+    match trouble:
+        case Unreachable() | LoginFailed() | Faulty(code=None) | Unclear(code=None):
+            return True
+        case _:
+            return False

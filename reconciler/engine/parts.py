@@ -13,6 +13,7 @@ import structlog
 
 from reconciler.core.model import Accepted, Name, State, WorkflowId
 from reconciler.core.outcome import Unreachable
+from reconciler.core.plan import Plan
 from reconciler.engine.follow import Follower
 from reconciler.engine.gate import Gate
 from reconciler.engine.gauges import Gauges
@@ -158,11 +159,11 @@ class Parts:
         )
 
     async def _wishes(self) -> None:
-        """Perform what operators wish, soon after they do."""
+        """Perform what operators wish, soon after they do; what they wish for is about a plan."""
         version = -1
         while True:
             seen = await self.store.data_version()
-            if seen != version:
+            if seen != version and self.status.is_planned:
                 version = seen
                 for wish in await self.store.open_wishes():
                     with suppress(StateUnwritable):  # asked again when the disk is well
@@ -170,20 +171,19 @@ class Parts:
             await asyncio.sleep(WISHES_S)
 
     async def _perform(self, wish: Wish) -> None:
-        answer = await self._answer(wish)
+        async with self.reconciler.standing_still() as plan:
+            answer = await self._answer(wish, plan)
         await self.store.answer(wish.number, answer.text, self.now_ms(), is_done=answer.is_done)
         log.info("operator", wish=wish.kind, done=answer.is_done, answer=answer.text)
         self.passes.hint(is_in_place=False)
 
-    async def _answer(self, wish: Wish) -> Answer:
+    async def _answer(self, wish: Wish, plan: Plan) -> Answer:
         match wish.kind:
             case "approve":
-                return await approve(
-                    self.store, self.reconciler.plan, str(wish.arguments["hash"]), self.now_ms()
-                )
+                return await approve(self.store, plan, str(wish.arguments["hash"]), self.now_ms())
             case "baseline":
                 names = [str(name) for name in wish.arguments["names"]]
-                return await baseline(self.store, self.reconciler.plan, names, self.now_ms())
+                return await baseline(self.store, plan, names, self.now_ms())
             case kind:
                 return Answer(False, f"this version does not know the wish {kind!r}")
 
@@ -203,9 +203,9 @@ class Parts:
     async def _probe_once(self) -> None:
         try:
             await self.explorer.jobs(None, page_size=1)
-            self.gate.went(None)
+            self.gate.probe_went(None)
         except ExplorerError as error:
-            self.gate.went(error.failure)
+            self.gate.probe_went(error.failure)
 
     async def _check_state(self) -> None:
         """Try now and then whether the state can be written, so that `/readyz` knows when all is quiet."""

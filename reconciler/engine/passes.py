@@ -75,7 +75,7 @@ class Passes:
         next_s = 0.0
         while True:
             if self._is_replan_only and time.monotonic() < next_s:
-                await self._replan()
+                next_s = min(next_s, time.monotonic() + await self._replan())
             else:
                 next_s = time.monotonic() + await self._pass()
             await self._sleep_until(next_s)
@@ -103,13 +103,16 @@ class Passes:
             tell = log.info if trouble.reason is TroubleReason.SWAPPED else log.warning
             tell("watcher built anew", reason=str(trouble.reason), detail=trouble.detail)
 
-    async def _replan(self) -> None:
+    async def _replan(self) -> float:
+        """A new plan on the last look at the tree; gives the most seconds until the next pass."""
         self._wake.clear()
         try:
             await self.reconciler.replan()
-            self.after_pass()
         except StateUnwritable as error:
             log.error("a plan could not be recorded; nothing new is sent", why=str(error))
+            return CONFIRM_S
+        self.after_pass()
+        return self.resync_s
 
     def _follows(self, result: PassResult) -> float:
         """What a pass's result means for the next one, and for whoever asks how the daemon is."""
@@ -126,12 +129,12 @@ class Passes:
                     f"the jobs directory holds no manifest, and held {known} before: none of them is taken"
                     " for deleted. If that is meant, leave one manifest in it (a suspended one will do)"
                 )
-        self.pending = False
+        self.pending = not self._is_replan_only  # a hint may have come meanwhile
         self._put_off_since_s = None
         return self.resync_s
 
     def _planned(self, result: Planned) -> float:
-        self.pending = False
+        self.pending = not self._is_replan_only  # a hint may have come meanwhile
         self.status.is_planned = True
         self.status.last_pass = LastPass(self.reconciler.revision, self.now_ms())
         self.status.outcome = "planned"

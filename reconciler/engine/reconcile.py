@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -92,6 +93,7 @@ class Reconciler:
     _troubles: dict[WorkflowId, _Trouble] = field(default_factory=dict)
     _being_listed: set[WorkflowId] = field(default_factory=set)
     _told: set[Problem] = field(default_factory=set)
+    _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
         """Load what is known, so that the first pass can compare."""
@@ -109,6 +111,12 @@ class Reconciler:
     async def replan(self) -> Plan:
         """Plan again what is not settled, without looking at the tree: the world has changed."""
         return await self._decide(self._open_among(self._wishes))
+
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[Plan]:
+        """What the latest plan leaves to an operator; while the block lasts, no other is made or recorded."""
+        async with self._deciding:
+            yield self.plan.once_claimed()
 
     def revisit(self, name: Name) -> None:
         """Plan this name again with the next plan: what became of its run asks for a decision."""
@@ -161,18 +169,19 @@ class Reconciler:
         """Those that are not settled. What is to be revisited from here on is for the next plan."""
         self._unsettled |= self._revisits
         self._revisits.clear()
-        return {name: wishes[name] for name in self._unsettled & wishes.keys()}
+        return {name: wishes[name] for name in sorted(self._unsettled & wishes.keys())}
 
     def _is_news(self, name: Name, wish: Wish) -> bool:
         before = self._wishes.get(name)
         return before is not wish and before != wish
 
     async def _decide(self, wishes: dict[Name, Wish]) -> Plan:
-        now_ms = self.now_ms()
-        world = self._with_troubles(await self.store.world(tuple(wishes), _workflows_of(wishes.values())))
-        self.plan = plan(wishes, world, now_ms, max_new=self.max_new)
-        await self._perform(self.plan, wishes, now_ms)
-        return self.plan
+        async with self._deciding:
+            now_ms = self.now_ms()
+            world = self._with_troubles(await self.store.world(tuple(wishes), _workflows_of(wishes.values())))
+            self.plan = plan(wishes, world, now_ms, max_new=self.max_new)
+            await self._perform(self.plan, wishes, now_ms)
+            return self.plan
 
     def _with_troubles(self, world: World) -> World:
         troubled = {
