@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.explorer.client import Explorer, Login, Secret, TokenFile, explorer_at
+from reconciler.explorer.client import Explorer, Login, Pace, Secret, TokenFile, explorer_at
 from reconciler.ops.metrics import Metrics
 from reconciler.sandbox.server import PASSWORD, USER
 from reconciler.settings import Explorer as Server
@@ -10,7 +10,7 @@ from reconciler.settings import Login as LoginSettings
 from reconciler.settings import Settings
 
 
-def explorer_of(settings: Settings, server: Server, metrics: Metrics) -> Explorer:
+def explorer_of(settings: Settings, server: Server, metrics: Metrics, pace: Pace) -> Explorer:
     """A client of the Explorer that the settings name."""
     return explorer_at(
         server.url,
@@ -18,6 +18,7 @@ def explorer_of(settings: Settings, server: Server, metrics: Metrics) -> Explore
         timeout_s=settings.timeout_s,
         ca_file=server.ca_file,
         observe=metrics.api_request,
+        pace=pace,
     )
 
 

@@ -111,7 +111,8 @@ class _Launch:
         """Run until a signal says stop, or with `--once` until all is recorded."""
         metrics = Metrics(__version__, put_off_reasons=[str(reason) for reason in PutOffReason])
         async with AsyncExitStack() as stack:
-            daemon = self._daemon(metrics, await self._explorer(stack, metrics))
+            gate = Gate(self.settings.rate, metrics, time.monotonic)
+            daemon = self._daemon(metrics, gate, await self._explorer(stack, gate, metrics))
             _obey_signals(daemon)
             if not self.is_once:
                 await self._serve_ops(stack, daemon, metrics)
@@ -119,19 +120,18 @@ class _Launch:
                 await stack.enter_async_context(_showing(daemon))
             return await daemon.run()
 
-    async def _explorer(self, stack: AsyncExitStack, metrics: Metrics) -> Explorer:
+    async def _explorer(self, stack: AsyncExitStack, gate: Gate, metrics: Metrics) -> Explorer:
         """A client of the Explorer in the settings, or of a sandbox that lives as long as we do."""
         if not self.is_sandbox:
-            return explorer_of(self.settings, self.settings.explorer(), metrics)
+            return explorer_of(self.settings, self.settings.explorer(), metrics, gate.admit_probe)
         directory = self.settings.state.parent / "explorer"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         sandbox = await stack.enter_async_context(serve_sandbox(directory))
         log.info("sandbox", explorer=sandbox.base_url, ledger=str(directory))
         return explorer_of_sandbox(self.settings, sandbox.base_url, metrics)
 
-    def _daemon(self, metrics: Metrics, explorer: Explorer) -> Daemon:
+    def _daemon(self, metrics: Metrics, gate: Gate, explorer: Explorer) -> Daemon:
         settings = self.settings
-        gate = Gate(settings.rate, metrics, time.monotonic)
         origin = SANDBOX_ORIGIN if self.is_sandbox else settings.explorer_url
         observer = _CommitObserver()
 

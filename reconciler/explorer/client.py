@@ -39,7 +39,7 @@ from reconciler.explorer.jobs import (
 )
 from reconciler.explorer.secret import Secret
 from reconciler.explorer.session import Session
-from reconciler.explorer.transport import LARGE_REPLY, TIMEOUT_S, Observe, Request, Transport
+from reconciler.explorer.transport import LARGE_REPLY, TIMEOUT_S, Observe, Pace, Request, Transport, no_pace
 
 __all__ = [
     "Explorer",
@@ -48,6 +48,7 @@ __all__ = [
     "JobDetail",
     "Listing",
     "Login",
+    "Pace",
     "Secret",
     "Task",
     "TokenFile",
@@ -92,9 +93,10 @@ def explorer_at(
     timeout_s: float = TIMEOUT_S,
     ca_file: Path | None = None,
     observe: Observe = lambda *_: None,
+    pace: Pace = no_pace,
 ) -> Explorer:
     """A client for the Explorer at this URL. The arguments, and what is raised, are those of `Transport`."""
-    transport = Transport(base_url, timeout_s=timeout_s, ca_file=ca_file, observe=observe)
+    transport = Transport(base_url, timeout_s=timeout_s, ca_file=ca_file, observe=observe, pace=pace)
     return Explorer(transport, Session(credential, transport))
 
 

@@ -14,7 +14,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +34,9 @@ LARGE_REPLY = 4 * 1024 * 1024
 
 Observe = Callable[[str, str, float], None]
 """Told of each exchange: the operation, how it ended (see `code_of`), and how many seconds it took."""
+
+Pace = Callable[[], Awaitable[None]]
+"""Returns once the limit on requests has room for one more."""
 
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 """Without this, the kernel still delivers a request after the process that sent it has died (socket(7))."""
@@ -86,6 +89,10 @@ class _Progress:
             await self.stream.aclose()
 
 
+async def no_pace() -> None:
+    """No limit."""
+
+
 class Transport:
     """Carries requests to one Explorer. Nothing is kept between exchanges but the settings.
 
@@ -101,11 +108,13 @@ class Transport:
         timeout_s: float = TIMEOUT_S,
         ca_file: Path | None = None,
         observe: Observe = lambda *_: None,
+        pace: Pace = no_pace,
     ) -> None:
         self._root = base_url.rstrip("/") + ROOT
         self._tls = _trust(ca_file) if self._root.startswith("https:") else _TRUST_NOBODY
         self._timeout_s = timeout_s
         self._observe = observe
+        self._pace = pace
         _silence_libraries()
 
     async def exchange(self, request: Request, token: Secret) -> Exchange:
@@ -114,7 +123,11 @@ class Transport:
         return exchange
 
     async def connect(self, request: Request, credential: Secret) -> tuple[Exchange, Secret | None]:
-        """Send a request for a session, once, and give the token that came with the reply, if one did."""
+        """Send a request for a session, once, and give the token that came with the reply, if one did.
+
+        It is paced here, since nobody above knows when a session is asked for; all else is paced above.
+        """
+        await self._pace()
         header = f"Bearer {credential.reveal()}"
         return await self._exchange(request, credential, "Authorization", header)
 
