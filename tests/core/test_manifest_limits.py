@@ -1,0 +1,76 @@
+"""No file within the size limit crashes the reader or keeps it busy."""
+
+import subprocess
+import sys
+
+import pytest
+
+from reconciler.core.documents import MAX_BYTES
+
+SECONDS = 5.0
+"""Far above what any of these takes (the slowest about one second on a busy machine), far below quadratic."""
+
+HEAD = "apiVersion: reconciler/v1\nkind: WorkflowJob\nmetadata: {name: a}\nspec:\n  workflowId: 1\n"
+VALUE = HEAD + "  input: {q: {a: "
+
+HOSTILE = {
+    "brackets": "[" * MAX_BYTES,
+    "braces": "{" * MAX_BYTES,
+    "lists in lists": "- " * MAX_BYTES,
+    "keys of keys": "? " * MAX_BYTES,
+    "mappings in lists": "[a: " * MAX_BYTES,
+    "open lists on lines": "[\n" * MAX_BYTES,
+    "merges": "a: &a {b: c}\n" + "".join(f"a{i}: &a{i} {{<<: [*a, *a, *a]}}\n" for i in range(6000)),
+    "anchors": "- &a x\n" * MAX_BYTES,
+    "tag directives": "".join(f"%TAG !a{i}! tag:x\n" for i in range(14_000)) + "--- a\n",
+    "directives alone": "%a\n" * MAX_BYTES,
+    "documents": "--- a\n" * MAX_BYTES,
+    "documents with fields": "---\na: 1\nb: 2\nc: {}\n" * MAX_BYTES,
+    "documents with names": "metadata: {name: a}\n---\n" * MAX_BYTES,
+    "ends of documents": "...\n" * MAX_BYTES,
+    "base 60": VALUE + "1" + ":59" * MAX_BYTES,
+    "digits": VALUE + "1" * MAX_BYTES,
+    "fraction": VALUE + "0." + "1" * MAX_BYTES,
+    "exponent": VALUE + "1e" + "9" * MAX_BYTES,
+    "underscores": VALUE + "1_" * MAX_BYTES,
+    "bad characters": "\x01" * MAX_BYTES,
+    "carriage returns": "a\r" * MAX_BYTES,
+    "surrogate pairs": 'a: "' + "\\ud83d\\ude00" * MAX_BYTES,
+    "backslashes": 'a: "' + "\\\\" * MAX_BYTES,
+    "ambiguous words deep down": "".join(" " * i + "k" * 1000 + f"{i}:\n" for i in range(29))
+    + " " * 30 + "[" + "012," * 5000 + "]",
+    "unknown fields": HEAD + "".join(f"k{i}: 1\n" for i in range(9000)),
+    "long unknown fields": HEAD + "".join("spek" * 200 + f"{i}: 1\n" for i in range(300)),
+    "tasks without parameters": HEAD + "  input:\n" + "".join(f"    t{i}:\n" for i in range(9900)),
+    "equal keys": HEAD + "a: 1\n" * 9000,
+    "things that cannot be sorted": HEAD + "  dependsOn: [" + "{}," * 6000 + "]",
+    "a name without end": "metadata: {name: " + "a-" * MAX_BYTES,
+    "a name of many parts": "metadata: {name: " + "a." * 100_000 + "!}",
+    "a label without end": "metadata: {labels: {a: " + "a-" * 100_000 + "}}",
+    "metadata after metadata": "@\nmetadata:\n" + "  name: a b\n" * MAX_BYTES,
+    "blanks": " " * MAX_BYTES,
+    "question marks": "{" + "?a: 1," * MAX_BYTES,
+}  # fmt: skip
+
+READER = """
+import resource, sys, time
+from reconciler.core.manifest import read
+
+start = time.process_time()
+read("a.yaml", sys.stdin.buffer.read())
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(time.process_time() - start, peak)
+"""
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+def test_a_hostile_file_is_read_in_bounded_time_and_memory(title):
+    """In a process of its own, so that a crash of the C parser is seen as one."""
+    data = HOSTILE[title].encode()[:MAX_BYTES]
+    done = subprocess.run(
+        [sys.executable, "-c", READER], input=data, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    seconds, kilobytes = map(float, done.stdout.split())
+    assert seconds < SECONDS
+    assert kilobytes < 256 * 1024
