@@ -21,6 +21,7 @@ from reconciler.cli import options
 from reconciler.cli.client import explorer_of, explorer_of_sandbox
 from reconciler.cli.get import items_table
 from reconciler.cli.holder import holder
+from reconciler.core.fault import Code
 from reconciler.core.manifest import read
 from reconciler.engine.daemon import Daemon
 from reconciler.engine.gate import Gate
@@ -109,7 +110,7 @@ class _Launch:
 
     async def run(self) -> int:
         """Run until a signal says stop, or with `--once` until all is recorded."""
-        metrics = Metrics(__version__, put_off_reasons=[str(reason) for reason in PutOffReason])
+        metrics = Metrics(__version__, error_reasons=list(Code), put_off_reasons=list(PutOffReason))
         async with AsyncExitStack() as stack:
             gate = Gate(self.settings.rate, metrics, time.monotonic)
             daemon = self._daemon(metrics, gate, await self._explorer(stack, gate, metrics))
@@ -157,7 +158,7 @@ class _Launch:
         )
 
     async def _serve_ops(self, stack: AsyncExitStack, daemon: Daemon, metrics: Metrics) -> None:
-        app = ops_app(daemon, metrics, job_url=self.settings.job_url)
+        app = ops_app(daemon, metrics, names=(self.settings.listen.host,), job_url=self.settings.job_url)
         address = await stack.enter_async_context(serving(app, self.settings.listen))
         log.info("status page", url=f"http://{address}/")
 

@@ -152,6 +152,7 @@ class Parts:
         look_ms = self.reconciler.next_look_ms()
         return (
             self.passes.pending
+            or self.passes.needs_replan
             or self.passes.needs_confirmation
             or self.workers.busy > 0
             or (len(self.queue) > 0 and (due_ms is None or due_ms < limit_ms))
@@ -226,7 +227,8 @@ def wire(
     status: Status,
     now_ms: Callable[[], int],
 ) -> Parts:
-    """Build the parts around an open store. Long, since it names every part once."""
+    """Build the parts around an open store."""
+    # long: it names every part, once
     queue = Queue()
     parts: Parts
     workers = Workers(

@@ -125,7 +125,7 @@ class Store(Protocol):
         ...
 
     async def counts(self) -> dict[str, int]:
-        """How many runs stand in each phase, and how many followed jobs in each status (`job:<status>`)."""
+        """How many runs stand in each phase, and jobs in each status (`job:<status>`)."""
         ...
 
     async def items(self) -> list[Item]:

@@ -92,10 +92,10 @@ class Reader:
         return [run_of(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
-        """How many runs stand in each phase, and followed jobs in each status (`job:<status>`)."""
+        """How many runs stand in each phase, and jobs in each status (`job:<status>`)."""
         phases = dict(self._connection.execute("SELECT phase, count(*) FROM runs GROUP BY phase").fetchall())
         jobs = self._connection.execute(
-            "SELECT 'job:' || job_status, count(*) FROM runs WHERE phase = 'Followed' GROUP BY job_status"
+            "SELECT 'job:' || job_status, count(*) FROM runs WHERE job_id IS NOT NULL GROUP BY job_status"
         )
         return phases | dict(jobs.fetchall())
 
