@@ -1,0 +1,69 @@
+"""Whether every directory of the tree is watched, as far as the kernel tells. What follows is `watch`'s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconciler.source.kernel import directories_below, watched_inodes
+
+COMPARE_S = 60.0
+"""How often (seconds) the watched directories are compared with those that exist, if nothing calls for it."""
+
+CATCH_UP_S = 1.0
+"""How long (seconds) a new directory may go unwatched: watchdog adds it when it hears of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """No directory is known to go unwatched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """So many of all directories are not watched, and were not a while ago."""
+
+    missing: int
+    of: int
+
+
+@dataclass(slots=True)
+class Coverage:
+    """Compares now and then, and twice before it says that something is missing."""
+
+    _due_s: float = 0.0
+    _suspects: frozenset[int] = field(default_factory=frozenset)
+    _since_s: float = 0.0
+
+    def doubt(self) -> None:
+        """Compare at the next occasion: a directory came, or the watches are new. From any thread."""
+        self._due_s = 0.0
+
+    def compare(self, root: str, now_s: float) -> Full | Unwatched | None:
+        """What is known at `now_s` (monotonic seconds); None while it is not time, or not sure yet."""
+        if now_s < self._due_s:
+            return None
+        # Before the look: a doubt that comes while it lasts is kept.
+        self._due_s = now_s + COMPARE_S
+        missing, of = _missing(root)
+        if not missing:
+            self._suspects = frozenset()
+            return Full()
+        still = missing & self._suspects
+        if still and now_s - self._since_s >= CATCH_UP_S:
+            self._suspects = frozenset()
+            return Unwatched(len(still), of)
+        self._due_s = 0.0
+        if not still:
+            self._suspects, self._since_s = missing, now_s
+        return None
+
+
+def _missing(root: str) -> tuple[frozenset[int], int]:
+    """The inodes of directories that are not watched, and how many directories there are."""
+    exist = directories_below(root)
+    watched = watched_inodes()
+    root_inode = next((inode for inode, path in exist.items() if path == root), None)
+    if watched is None or root_inode not in watched:
+        # Not Linux, or a file system whose inodes the kernel numbers unlike stat(2): nothing to compare.
+        return frozenset(), len(exist)
+    return frozenset(exist.keys() - watched), len(exist)

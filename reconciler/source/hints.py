@@ -1,0 +1,88 @@
+"""From one event of a watcher to a hint that a pass is due, or to nothing. Pure.
+
+A hint never says what the tree is: only a snapshot does. So it is enough that no change goes without one;
+what is left out here cannot change what a pass reads.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+)
+
+from reconciler.source.ignore import NAME as IGNORE_FILE
+from reconciler.source.places import Place
+from reconciler.source.walk import DATA_LINK, SUFFIXES
+
+EVENTS: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+"""The events that are asked for. Without a list watchdog also asks for "opened" and "closed unwritten", which
+its own listing of directories causes: at 5,000 directories it then keeps itself busy for ever."""
+
+_WHOLE = (DirDeletedEvent, DirMovedEvent, FileDeletedEvent, FileMovedEvent)
+
+
+class HintKind(StrEnum):
+    """How the change came about, and so whether more of it is likely to follow at once."""
+
+    WHOLE = "whole"
+    """At one stroke: renamed into place or away, or removed. A pass may start at once."""
+    IN_PLACE = "in_place"
+    """Created or written to where it stands: half of it may be there. Wait until it is quiet for a moment."""
+    LOST = "lost"
+    """Events were lost, nobody knows which. A pass may start at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something changed at `path` (absolute, without links; empty where it is not known)."""
+
+    kind: HintKind
+    path: str
+
+
+def hint_of(event: FileSystemEvent, place: Place) -> Hint | None:
+    """What an event heard at `place` means for the tree; None if a pass would read the same as before."""
+    paths = [os.fsdecode(path) for path in (event.dest_path, event.src_path) if path]
+    path = next((path for path in paths if _matters(path, place, event.is_directory)), None)
+    if path is None:
+        return None
+    # A link, git's index, the directory itself: only their coming and going matters, which is one stroke.
+    is_whole = isinstance(event, _WHOLE) or not place.is_tree
+    return Hint(HintKind.WHOLE if is_whole else HintKind.IN_PLACE, path)
+
+
+def _matters(path: str, place: Place, is_directory: bool) -> bool:
+    if place.names is not None:
+        directory, _, name = path.rpartition("/")
+        return (directory or "/") == place.path and name in place.names
+    if path == place.path:
+        return True
+    if not path.startswith(place.path.rstrip("/") + "/"):
+        return False
+    *above, name = path[len(place.path.rstrip("/")) + 1 :].split("/")
+    if any(part.startswith(".") for part in above):
+        return False
+    if name.startswith("."):
+        return name in (DATA_LINK, IGNORE_FILE)
+    return is_directory or name.endswith(SUFFIXES)
