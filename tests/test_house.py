@@ -55,6 +55,9 @@ IMPURE = frozenset(
 """Modules with a clock, a die, the disk, the network or a logger in them: none of these in the core."""
 
 MOST_LINES = 400
+MOST_TEST_LINES = 500
+"""A test file is a list of sentences: it may be longer than a module before it has two subjects."""
+
 MOST_FUNCTION_LINES = 40
 NOT_A_NAME = re.compile(
     r"(utils?|helpers?|common|misc|managers?)$|(handle|process|do)_\w+|\w*(Manager|Helper)$"
@@ -165,7 +168,8 @@ def test_functions_are_short_and_named_after_what_they_give(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [*MODULES, *TEST_FILES], ids=named)
 def test_files_are_small(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+    most = MOST_LINES if path in MODULES else MOST_TEST_LINES
+    assert len(path.read_text("utf-8").splitlines()) <= most
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").glob("*/test_*.py")), ids=named)

@@ -137,7 +137,7 @@ class Watch:
                 self._has_rebuilt_for_gaps = False
                 self._without = None
             case Unwatched(missing, of) if self._has_rebuilt_for_gaps:
-                self._do_without(watch_limit(f"{missing} of {of} directories are not watched"))
+                self._go_without(watch_limit(f"{missing} of {of} directories are not watched"))
             case Unwatched(missing, of):
                 self._has_rebuilt_for_gaps = True
                 return (Trouble(TroubleReason.UNWATCHED, f"{missing} of {of} directories are not watched"),)
@@ -154,7 +154,7 @@ class Watch:
         self._coverage.doubt()
         self._retry_s = self._monotonic() + RETRY_S
         for error in self._listening.refused[:1]:
-            self._do_without(refusal(error))
+            self._go_without(refusal(error))
 
     def _tear_down(self) -> None:
         listening, self._listening = self._listening, None
@@ -163,7 +163,7 @@ class Watch:
         # Whatever the old watcher complained of is answered by the new one.
         self._complaints.clear()
 
-    def _do_without(self, trouble: Trouble) -> None:
+    def _go_without(self, trouble: Trouble) -> None:
         if self._without is None or self._without.reason is not trouble.reason:
             self._news.append(trouble)
             self._retry_s = self._monotonic() + RETRY_S
