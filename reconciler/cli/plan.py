@@ -87,13 +87,14 @@ def _print(planning: Planning) -> None:
         click.echo(table(("ACTION", "NAME", "WHY"), rows, flexible=2))
     for problem in planning.desired.problems:
         click.echo(plain(str(problem)), err=True)
-    click.echo(_summary(made))
+    click.echo(_summary(planning))
     if made.is_guarded:
         click.echo(f"{len(made.unapproved)} new runs wait for you: reconciler approve {made.hash}")
 
 
-def _summary(made: Plan) -> str:
-    counts = Counter(word_of(action) for action in made.actions)
+def _summary(planning: Planning) -> str:
+    counts = Counter(word_of(action) for action in planning.plan.actions)
+    counts["invalid"] += len(planning.desired.nameless)
     words = {
         "submit": "to submit",
         "give up": "to give up",
