@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reconciler.core.model import (
@@ -155,6 +155,11 @@ class Plan:
         """SHA-256 in hex over the sorted lines `submit <name> <digest>` of what nobody has released."""
         lines = sorted(f"submit {claim.name} {claim.manifest.digest}\n" for claim in self.unapproved)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def once_claimed(self) -> Plan:
+        """The same plan after its claims were made: what they started is for nobody to approve any more."""
+        waiting = {action.name for action in self.actions if isinstance(action, Wait)}
+        return replace(self, unapproved=tuple(it for it in self.unapproved if it.name in waiting))
 
 
 @dataclass(frozen=True, slots=True)

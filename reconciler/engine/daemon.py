@@ -106,7 +106,8 @@ class Daemon:
                     log.error("the state cannot be opened for writing; nothing is sent", why=str(error))
                 self.status.state_trouble = f"cannot be opened for writing: {error}"
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), REOPEN_S)
+                async with asyncio.timeout(REOPEN_S):
+                    await self._stopping.wait()
         return None
 
     async def _work(self, parts: Parts) -> ExitCode:

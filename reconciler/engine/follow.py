@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from reconciler.core.model import Accepted, JobId, JobStatus, Run, RunKey, WorkflowId
+from reconciler.core.outcome import Failure, Faulty, Refused
 from reconciler.engine.gate import Gate
 from reconciler.engine.telemetry import Telemetry
 from reconciler.errors import StateUnwritable
@@ -81,7 +82,8 @@ class Follower:
             due_ms = min(map(self._due_ms, self._workflows()), default=None)
             wait_s = None if due_ms is None else max(0.0, (due_ms - self.now_ms()) / 1000)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._has_news.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._has_news.wait()
                 continue
             await self.look()
 
@@ -94,10 +96,11 @@ class Follower:
                 await self._look_at(workflow_id)
 
     async def _look_at(self, workflow_id: WorkflowId) -> None:
-        wanted = {job.job_id for job in self.jobs.values() if job.workflow_id == workflow_id}
+        wanted = {job.job_id: job for job in self.jobs.values() if job.workflow_id == workflow_id}
+        shown = {job_id for job_id, job in wanted.items() if not job.is_missing}
         try:
-            found = await self._listed(workflow_id, wanted)
-            for job_id in wanted - found.keys():
+            found = await self._listed(workflow_id, shown)
+            for job_id in wanted.keys() - found.keys():
                 await self._ask_for(job_id, found)
         except ExplorerError as error:
             self.gate.went(error.failure)
@@ -124,11 +127,18 @@ class Follower:
         await self.gate.admit()
         try:
             found[job_id] = (await self.explorer.job(job_id)).job
+            self.gate.went(None)
         except ExplorerError as error:
-            followed = self.jobs[job_id]
-            if not followed.is_missing:
-                log.error("Explorer does not show the job", job=job_id, run=str(followed.key), why=str(error))
-            followed.is_missing = True
+            if not _is_about_the_job(error.failure):
+                raise
+            self.gate.went(error.failure)
+            self._miss(self.jobs[job_id], str(error))
+
+    def _miss(self, followed: Followed, why: str) -> None:
+        """Tell once of a job that is gone; it is asked for by itself from here on, in case it comes back."""
+        if not followed.is_missing:
+            log.error("Explorer does not show the job", job=followed.job_id, run=str(followed.key), why=why)
+        followed.is_missing = True
 
     async def _changed(self, job: Job) -> None:
         followed = self.jobs[job.job_id]
@@ -174,3 +184,8 @@ class Follower:
         poll_ms = self.poll_s * 1000
         is_young = asked_ms - newest_ms < YOUNG_ROUNDS * poll_ms
         return asked_ms + int(poll_ms / YOUNG_ROUNDS if is_young else poll_ms)
+
+
+def _is_about_the_job(failure: Failure) -> bool:
+    """Whether Explorer answered, and this answer is for this job only (50004001 for one that is gone)."""
+    return isinstance(failure, Refused | Faulty) and failure.code is not None

@@ -51,7 +51,8 @@ class Gate:
             if wait_ms > 0:
                 self._telemetry.rate_limit_wait(wait_ms / 1000)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._is_over.wait(), wait_ms / 1000)
+                    async with asyncio.timeout(wait_ms / 1000):
+                        await self._is_over.wait()
 
     def let_go(self) -> None:
         """Nobody sends any more: whoever waits here returns at once, to find that out."""

@@ -47,11 +47,13 @@ class Passes:
     telemetry: Telemetry
     resync_s: float
     now_ms: Callable[[], int]
-    after_pass: Callable[[], None] = lambda: None
     pending: bool = True
     """Whether a pass is due now, or under way, or was put off."""
 
     needs_confirmation: bool = False
+    needs_replan: bool = False
+    """Whether what was planned may be decided differently now, and was not yet."""
+
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _is_replan_only: bool = True
     _quiet_until_s: float = 0.0
@@ -68,6 +70,7 @@ class Passes:
 
     def replan(self) -> None:
         """What was planned may be decided differently now; the tree need not be looked at."""
+        self.needs_replan = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -78,6 +81,7 @@ class Passes:
                 next_s = min(next_s, time.monotonic() + await self._replan())
             else:
                 next_s = time.monotonic() + await self._pass()
+            self.needs_replan = self._wake.is_set()  # it may have been asked for meanwhile
             await self._sleep_until(next_s)
 
     async def _pass(self) -> float:
@@ -92,9 +96,7 @@ class Passes:
             log.error("a pass could not be recorded; nothing new is sent", why=str(error))
             self.status.outcome = f"not recorded: {error}"
             return CONFIRM_S
-        wait_s = self._follows(result)
-        self.after_pass()
-        return wait_s
+        return self._follows(result)
 
     async def _mend_watch(self) -> None:
         """A watcher that became deaf is built anew, before the scan: what it missed the scan sees."""
@@ -111,7 +113,6 @@ class Passes:
         except StateUnwritable as error:
             log.error("a plan could not be recorded; nothing new is sent", why=str(error))
             return CONFIRM_S
-        self.after_pass()
         return self.resync_s
 
     def _follows(self, result: PassResult) -> float:
@@ -170,6 +171,7 @@ class Passes:
         if look_ms is not None:
             timeout_s = min(timeout_s, (look_ms - self.now_ms()) / 1000)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.0, timeout_s))
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                await self._wake.wait()
         while (quiet_s := self._quiet_until_s - time.monotonic()) > 0:  # noqa: ASYNC110 - it may move
             await asyncio.sleep(quiet_s)

@@ -81,6 +81,7 @@ class Workers:
         """Take nothing new; what is under way goes on to its end."""
         self.is_draining = True
         self.queued.set()
+        self.gate.let_go()
 
     async def _wait(self) -> None:
         """Until something is put, or something becomes due."""
@@ -90,7 +91,8 @@ class Workers:
         due_ms = self.queue.next_due_ms()
         timeout_s = None if due_ms is None else max(0.0, (due_ms - self.now_ms()) / 1000)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.queued.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self.queued.wait()
 
     async def _work(self, entry: Entry[Task]) -> None:
         self.idle.clear()

@@ -1,0 +1,317 @@
+"""Following jobs to their end, against a real server whose clock a test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from reconciler.core.model import Accepted, JobId, JobStatus, Name, RunKey, WorkflowId
+from reconciler.core.outcome import Created
+from reconciler.engine.follow import YOUNG_ROUNDS, Follower
+from reconciler.sandbox.faults import Answer, error, throttled
+from reconciler.store.port import Begun
+from tests.core.builders import INTENT
+from tests.engine.stage import FAILING, QUICK, SLOW, Stage, now_ms, play
+from tests.sandbox.visit import Clock
+
+
+async def followed(stage: Stage, *names: str, workflow: str = SLOW) -> list[int]:
+    """A job for each of these names, made, recorded and followed; gives their IDs."""
+    job_ids = []
+    for name in names:
+        key = await stage.claimed(name, workflow)
+        job = await stage.sandbox.add_foreign_job(workflow)
+        begun = await stage.store.begin(key, "ab" * 16, now_ms())
+        state = await stage.store.record(begun, Created(JobId(job.id)), now_ms(), 0.0)
+        stage.parts.follower.accepted(begun, state)
+        job_ids.append(job.id)
+    return job_ids
+
+
+def follower(stage: Stage) -> Follower:
+    return stage.parts.follower
+
+
+async def look(stage: Stage) -> None:
+    """One round in which every workflow is due."""
+    for workflow_id in list(follower(stage)._asked_ms):
+        follower(stage)._asked_ms[workflow_id] = 0
+    await follower(stage).look()
+
+
+def asked(stage: Stage, operation: str) -> int:
+    return len(stage.sandbox.traffic.of(operation))
+
+
+def transitions(stage: Stage) -> list[str]:
+    return [status for (status,) in stage.told.of("job_transition")]
+
+
+@pytest.mark.parametrize(("workflow", "state"), [(QUICK, "Succeeded"), (FAILING, "Failed")])
+def test_a_job_is_followed_to_its_end(tmp_path: Path, workflow: str, state: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a", workflow=workflow)
+        with capture_logs() as logs:
+            async with stage.running(follower(stage).run()):
+                await stage.until_states(a=state)
+                await stage.until(lambda: not follower(stage).jobs)
+        run = await stage.latest("a")
+        assert run.state.ended_ms is not None
+        assert len(stage.told.of("job_ended")) == 1
+        assert [line["event"] for line in logs] == ["job ended"]
+
+    play(tmp_path, scene)
+
+
+def test_a_final_status_is_never_asked_for_again(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a", workflow=QUICK)
+        async with stage.running(follower(stage).run()):
+            await stage.until(lambda: not follower(stage).jobs)
+            before = asked(stage, "any")
+            await followed(stage, "b", workflow=SLOW)
+            await stage.sandbox.traffic.until("list", before + 3)
+        workflows = [it.route.workflow_id for it in stage.sandbox.traffic.of("list")[1:]]
+        assert set(workflows) == {SLOW}
+
+    play(tmp_path, scene)
+
+
+def test_a_jobs_way_is_recorded_status_by_status(tmp_path: Path) -> None:
+    clock = Clock()
+
+    async def scene(stage: Stage) -> None:
+        [job_id] = await followed(stage, "a")
+        with capture_logs() as logs:
+            await look(stage)
+            await look(stage)
+            assert await stage.states() == {"a": "Running"}
+            clock.advance(3601)
+            await look(stage)
+        assert transitions(stage) == ["Running", "Success"]
+        assert [(line["event"], line["job"]) for line in logs] == [
+            ("job moved", job_id),
+            ("job ended", job_id),
+        ]
+        assert (await stage.history("a"))[-3:] == ["Accepted", "JobRunning", "JobSuccess"]
+
+    play(tmp_path, scene, clock=clock)
+
+
+def test_one_listing_serves_all_jobs_of_a_workflow(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, *(f"n{number}" for number in range(10)))
+        await look(stage)
+        assert transitions(stage) == ["Running"] * 10
+        assert (asked(stage, "list"), asked(stage, "detail")) == (1, 0)
+
+    play(tmp_path, scene)
+
+
+def test_pages_are_turned_until_all_jobs_are_found(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, *(f"n{number}" for number in range(5)))
+        for _ in range(2):
+            await stage.sandbox.add_foreign_job(SLOW)
+        await look(stage)
+        assert transitions(stage) == ["Running"] * 5
+        assert (asked(stage, "list"), asked(stage, "detail")) == (4, 0)
+
+    play(tmp_path, scene, page_size_cap=2)
+
+
+def test_no_more_pages_are_turned_than_are_needed(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        for _ in range(6):
+            await stage.sandbox.add_foreign_job(SLOW)
+        await followed(stage, "a")
+        await look(stage)
+        assert asked(stage, "list") == 1
+
+    play(tmp_path, scene, page_size_cap=2)
+
+
+@pytest.mark.parametrize("items", ["[]", "null"])
+def test_what_a_listing_does_not_show_is_asked_for_by_itself(tmp_path: Path, items: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a")
+        body = '{"code":0,"data":{"items":%s,"total":900},"message":"Success"}' % items  # noqa: UP031
+        stage.sandbox.faults.switch_on(Answer(operation="list", status=200, body=body))
+        await look(stage)
+        assert transitions(stage) == ["Running"]
+        assert (asked(stage, "list"), asked(stage, "detail")) == (1, 1)
+
+    play(tmp_path, scene)
+
+
+async def vanished(stage: Stage, name: str = "ghost") -> Begun:
+    """A run whose job Explorer does not know."""
+    key = await stage.claimed(name, SLOW)
+    begun = await stage.store.begin(key, "ab" * 16, now_ms())
+    state = await stage.store.record(begun, Created(JobId(999_999)), now_ms(), 0.0)
+    follower(stage).accepted(begun, state)
+    return begun
+
+
+def test_a_job_that_vanished_is_told_once_and_keeps_its_last_status(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await vanished(stage)
+        with capture_logs() as logs:
+            for _ in range(3):
+                await look(stage)
+        [told] = logs
+        assert (told["event"], told["job"], told["run"]) == (
+            "Explorer does not show the job",
+            999_999,
+            "ghost#1.1",
+        )
+        assert await stage.states() == {"ghost": "Running"}
+
+    play(tmp_path, scene)
+
+
+def test_a_job_that_vanished_does_not_have_all_pages_turned_for_it_again(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a", "b", "c", "d")
+        await vanished(stage)
+        await look(stage)
+        before = asked(stage, "list")
+        assert before == 4
+        await look(stage)
+        assert asked(stage, "list") - before == 4  # the others still need them
+        for job_id in list(follower(stage).jobs)[:4]:
+            del follower(stage).jobs[job_id]
+        before = asked(stage, "list")
+        await look(stage)
+        assert asked(stage, "list") - before == 1
+
+    play(tmp_path, scene, page_size_cap=1)
+
+
+def test_a_job_that_is_back_is_followed_as_before(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a")
+        gone = '{"code":0,"data":{"items":[],"total":0},"message":"Success"}'
+        stage.sandbox.faults.switch_on(Answer(operation="list", status=200, body=gone), error_on_detail())
+        with capture_logs() as logs:
+            for _ in range(2):
+                await look(stage)
+        assert [line["event"] for line in logs] == ["Explorer does not show the job", "job moved"]
+        assert not any(job.is_missing for job in follower(stage).jobs.values())
+
+    play(tmp_path, scene)
+
+
+def error_on_detail() -> Answer:
+    body = {"code": 50004001, "message": "record not found"}
+    return Answer(operation="detail", status=500, body=body)
+
+
+def test_an_explorer_that_does_not_answer_for_a_job_does_not_make_it_vanish(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await vanished(stage)
+        stage.sandbox.faults.switch_on(Answer(operation="detail", status=502))
+        with capture_logs() as logs:
+            await look(stage)
+        assert [line["event"] for line in logs] == ["jobs not listed"]
+        assert not follower(stage).jobs[JobId(999_999)].is_missing
+
+    play(tmp_path, scene)
+
+
+def test_a_wish_to_wait_that_comes_with_a_job_holds_for_everything(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await vanished(stage)
+        throttle = throttled(60)
+        stage.sandbox.faults.switch_on(
+            Answer(operation="detail", status=429, headers=throttle.headers, body=throttle.body)
+        )
+        await look(stage)
+        assert stage.told.of("rate_limit_wait") == []
+        stage.parts.gate.let_go()
+        await stage.parts.gate.admit()
+        [(seconds,)] = stage.told.of("rate_limit_wait")
+        assert seconds == pytest.approx(60, abs=1)
+
+    play(tmp_path, scene)
+
+
+def test_a_listing_that_fails_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a")
+        await stage.explorer.jobs(None)  # the session, so that the faults strike the listings
+        stage.sandbox.faults.switch_on(*[error(50004000)] * 4)
+        with capture_logs() as logs:
+            for _ in range(4):
+                await look(stage)
+        assert [line["event"] for line in logs] == ["jobs not listed"] * 4
+        assert not stage.parts.gate.is_open
+        assert transitions(stage) == []
+
+    play(tmp_path, scene)
+
+
+def test_a_status_that_cannot_be_recorded_is_seen_again(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a", "b")
+        stage.fill_disk()
+        await look(stage)
+        assert transitions(stage) == []
+        stage.free_disk()
+        await look(stage)
+        assert transitions(stage) == ["Running", "Running"]
+
+    play(tmp_path, scene)
+
+
+def test_what_the_last_daemon_followed_is_taken_up(tmp_path: Path) -> None:
+    async def first(stage: Stage) -> None:
+        await followed(stage, "a", workflow=SLOW)
+        await followed(stage, "b", workflow=QUICK)
+        await look(stage)
+
+    async def second(stage: Stage) -> None:
+        await follower(stage).start()
+        [job] = follower(stage).jobs.values()
+        assert (job.key, job.status, job.trace_id) == (
+            RunKey(Name("a"), 1, 1),
+            JobStatus.RUNNING,
+            "ab" * 16,
+        )
+
+    play(tmp_path, first)
+    play(tmp_path, second)
+
+
+def test_young_jobs_are_asked_for_more_often_than_old_ones(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        now = 1_000_000
+        it = Follower(stage.store, stage.explorer, stage.parts.gate, stage.told, 6.0, lambda: now)
+        begun = Begun(RunKey(Name("a"), 1, 1), WorkflowId(SLOW), INTENT, b"", None, 0)
+        it.accepted(begun, Accepted(JobId(101), JobStatus.PREPARING, now))
+        assert it._due_ms(WorkflowId(SLOW)) - now == 1_000
+        now += YOUNG_ROUNDS * 6_000
+        await it.look()
+        assert it._due_ms(WorkflowId(SLOW)) - now == 6_000
+        it.accepted(begun, Accepted(JobId(102), JobStatus.PREPARING, now))
+        assert it._due_ms(WorkflowId(SLOW)) - now == 1_000
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_following_ends_when_it_is_cancelled_in_the_moment_of_a_new_job(tmp_path: Path, turns: int) -> None:
+    async def scene(stage: Stage) -> None:
+        task = asyncio.create_task(follower(stage).run())
+        await asyncio.sleep(0)
+        await followed(stage, "a")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+        assert task.cancelled()
+
+    play(tmp_path, scene)
