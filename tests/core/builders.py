@@ -49,7 +49,12 @@ def invalid(name: str | None = "a", path: str = "a.yaml") -> Invalid:
 
 
 def run(
-    name: str = "a", asks: str = "one", state: RunState | None = None, *, generation: int = 1, workflow: str = "1"
+    name: str = "a",
+    asks: str = "one",
+    state: RunState | None = None,
+    *,
+    generation: int = 1,
+    workflow: str = "1",
 ) -> Run:
     return Run(
         key=RunKey(Name(name), generation, 1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,7 +57,7 @@ def test_no_two_requests_are_closer_than_the_pace_allows(gaps: list[float], per_
         now_ms += gap
         pace, wait_ms = pace.take(now_ms)
         sent.append(now_ms + wait_ms)
-    assert all(later - earlier >= 1000 / per_s - 1e-3 for earlier, later in zip(sent, sent[1:], strict=False))
+    assert all(later - earlier >= 1000 / per_s - 1e-3 for earlier, later in itertools.pairwise(sent))
 
 
 def test_the_breaker_opens_after_three_failures_in_a_row() -> None:

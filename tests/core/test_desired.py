@@ -41,7 +41,9 @@ def test_a_known_name_that_the_tree_lacks_is_absent_once_more() -> None:
 
 
 def test_a_name_whose_file_cannot_be_read_is_not_absent() -> None:
-    wishes = wishes_of(desired_of([]), {A: "a.yaml", B: "b.yaml"}, {A: 1, B: 1}, lambda path: path == "a.yaml")
+    wishes = wishes_of(
+        desired_of([]), {A: "a.yaml", B: "b.yaml"}, {A: 1, B: 1}, lambda path: path == "a.yaml"
+    )
     assert wishes == {A: Unreadable("a.yaml"), B: Absent(2)}
 
 

@@ -98,7 +98,9 @@ def test_a_run_in_backoff_is_submitted_when_its_time_has_come() -> None:
         (Rejected(40004001, "no such task"), Reason.REJECTED),
     ],
 )
-def test_an_unchanged_manifest_whose_run_is_not_waiting_asks_for_nothing(state: RunState, why: Reason) -> None:
+def test_an_unchanged_manifest_whose_run_is_not_waiting_asks_for_nothing(
+    state: RunState, why: Reason
+) -> None:
     assert act(manifest(), state) == Nothing(NAME, why)
 
 

@@ -40,7 +40,9 @@ def sighting(name: str = "a", presence: Presence = Presence.WANTED, asks: str = 
     return Sighting(Name(name), presence, f"{name}.yaml", digest(asks), WORKFLOW, "", "f00", 5)
 
 
-def claim(name: str = "a", asks: str = "one", *, generation: int = 1, replaces: RunKey | None = None) -> Claim:
+def claim(
+    name: str = "a", asks: str = "one", *, generation: int = 1, replaces: RunKey | None = None
+) -> Claim:
     key = RunKey(Name(name), generation, 1)
     return Claim(manifest(name, asks), key, Reason.FIRST, replaces)
 
@@ -127,7 +129,9 @@ class StoreContract:
 
         stored(scenario)
 
-    def test_intents_are_numbered_without_gaps_and_a_retry_keeps_the_first_baseline(self, stored: Any) -> None:
+    def test_intents_are_numbered_without_gaps_and_a_retry_keeps_the_first_baseline(
+        self, stored: Any
+    ) -> None:
         async def scenario(store: Store) -> None:
             await claimed(store, "a", "b", highest=5)
             await submitted(store, NotCreated(Throttled(0.0)), "a")

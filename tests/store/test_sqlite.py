@@ -212,7 +212,7 @@ def test_a_full_disk_refuses_what_it_cannot_keep_and_heals(tmp_path: Path) -> No
     async def main() -> None:
         async with opened(tmp_path / "state.db") as store:
             await claimed(store, "a")
-            connection = store._writer._connection  # noqa: SLF001 - the fault is made underneath
+            connection = store._writer._connection
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {pages}")
             with pytest.raises(StateUnwritable, match="full"):
