@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from reconciler.core.model import Accepted, Name, State, WorkflowId
-from reconciler.core.outcome import Unreachable
+from reconciler.core.outcome import NotCreated, Unreachable
 from reconciler.core.plan import Plan
 from reconciler.engine.follow import Follower
 from reconciler.engine.gate import Gate
@@ -93,10 +93,7 @@ class Parts:
 
     async def settled(self) -> None:
         """Return once everything that is wanted was submitted and recorded, or cannot be for a while."""
-        while True:
-            await self.workers.idle.wait()
-            if not self._is_busy():
-                return
+        while self._is_busy():  # noqa: ASYNC110 - many parts together are busy, and none of them tells
             await asyncio.sleep(0.05)
 
     async def is_quiet(self) -> bool:
@@ -126,8 +123,9 @@ class Parts:
         """A job was created: it is followed from here on."""
         self.follower.accepted(begun, state)
 
-    def not_created(self, name: Name) -> None:
+    def not_created(self, name: Name, receipt: NotCreated) -> None:
         """A request created nothing: whether the run is still wanted, and when, is planned again."""
+        self.is_unreachable |= isinstance(receipt.cause, Unreachable)
         self.reconciler.revisit(name)
         self.passes.replan()
 
@@ -165,10 +163,10 @@ class Parts:
         while True:
             seen = await self.store.data_version()
             if seen != version and self.status.is_planned:
-                version = seen
-                for wish in await self.store.open_wishes():
-                    with suppress(StateUnwritable):  # asked again when the disk is well
+                with suppress(StateUnwritable):  # looked at again, until the disk is well
+                    for wish in await self.store.open_wishes():
                         await self._perform(wish)
+                    version = seen
             await asyncio.sleep(WISHES_S)
 
     async def _perform(self, wish: Wish) -> None:
@@ -239,7 +237,7 @@ def wire(
         telemetry=telemetry,
         now_ms=now_ms,
         on_accepted=lambda begun, state: parts.accepted(begun, state),
-        on_not_created=lambda name: parts.not_created(name),
+        on_not_created=lambda name, receipt: parts.not_created(name, receipt),
         on_listed=lambda workflow_id, error: parts.listed(workflow_id, error),
     )
     reconciler = Reconciler(

@@ -95,7 +95,9 @@ class Passes:
         except StateUnwritable as error:
             log.error("a pass could not be recorded; nothing new is sent", why=str(error))
             self.status.outcome = f"not recorded: {error}"
+            self.status.unrecorded = str(error)
             return CONFIRM_S
+        self.status.unrecorded = ""
         return self._follows(result)
 
     async def _mend_watch(self) -> None:

@@ -33,6 +33,9 @@ class Status:
     outcome: str = "none yet"
     last_pass: LastPass | None = None
     state_trouble: str = "not open yet"
+    unrecorded: str = ""
+    """Why the last pass could not be recorded: a small write may find room where a pass does not."""
+
     notices: dict[str, str] = field(default_factory=dict)
     """What a person should know now, by subject; empty when all is well."""
 
@@ -44,7 +47,8 @@ class Status:
 
     def ready(self) -> tuple[Check, ...]:
         """Whether its word can be relied on: the state can be written, and a first pass was planned."""
+        trouble = self.state_trouble or self.unrecorded
         return (
-            Check("state", not self.state_trouble, self.state_trouble or "can be written"),
+            Check("state", not trouble, trouble or "can be written"),
             Check("first-pass", self.is_planned, f"last pass: {self.outcome}"),
         )

@@ -56,7 +56,7 @@ class Workers:
     on_accepted: Callable[[Begun, Accepted], None]
     """Called for each job that was created."""
 
-    on_not_created: Callable[[Name], None]
+    on_not_created: Callable[[Name, NotCreated], None]
     """Called when a run waits again: whether it is still wanted is the plan's to say."""
 
     on_listed: Callable[[WorkflowId, ExplorerError | None], None]
@@ -65,8 +65,7 @@ class Workers:
     queued: asyncio.Event = field(default_factory=asyncio.Event)
     is_draining: bool = False
     busy: int = 0
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while nobody works and nothing is due."""
+    """How many workers have a task."""
 
     async def run(self) -> None:
         """Work until `drain`. Cancelled, it records what is under way as unknown."""
@@ -86,8 +85,6 @@ class Workers:
     async def _wait(self) -> None:
         """Until something is put, or something becomes due."""
         self.queued.clear()
-        if not self.busy:
-            self.idle.set()
         due_ms = self.queue.next_due_ms()
         timeout_s = None if due_ms is None else max(0.0, (due_ms - self.now_ms()) / 1000)
         with suppress(TimeoutError):
@@ -95,7 +92,6 @@ class Workers:
                 await self.queued.wait()
 
     async def _work(self, entry: Entry[Task]) -> None:
-        self.idle.clear()
         self.busy += 1
         try:
             await self._perform(entry)
@@ -129,8 +125,8 @@ class Workers:
         self._tell(begun, state)
         if isinstance(state, Accepted):
             self.on_accepted(begun, state)
-        elif isinstance(state, Waiting):
-            self.on_not_created(begun.key.name)
+        elif isinstance(receipt, NotCreated) and isinstance(state, Waiting):
+            self.on_not_created(begun.key.name, receipt)
 
     async def _send(self, begun: Begun) -> Receipt:
         """The POST. Cut short by the end of the drain, it is unknown what came of it."""

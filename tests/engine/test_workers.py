@@ -30,6 +30,10 @@ async def run_of(stage: Stage, name: str, *kinds: type) -> Any:
     return await stage.until(is_there)
 
 
+def is_idle(stage: Stage) -> bool:
+    return stage.parts.workers.busy == 0 and len(stage.parts.queue) == 0
+
+
 def requests(stage: Stage, operation: str) -> int:
     return len(stage.sandbox.traffic.of(operation))
 
@@ -128,7 +132,7 @@ def test_a_run_whose_fate_nobody_knows_is_held_and_never_sent_again(tmp_path: Pa
                 await stage.parts.reconciler.reconcile()
                 stage.parts.reconciler.revisit(Name("a"))
                 await stage.parts.reconciler.replan()
-                await stage.until(lambda: stage.parts.workers.idle.is_set())
+                await stage.until(lambda: is_idle(stage))
         assert requests(stage, "submit") == 1
         assert "nobody can tell" in run.state.why
         assert await stage.states() == {"a": "Held"}
@@ -147,7 +151,7 @@ def test_a_refused_run_is_rejected_and_told(tmp_path: Path) -> None:
         stage.sandbox.faults.switch_on(error(40004001, "no such task"))
         async with stage.working():
             run = await run_of(stage, "a", Rejected)
-            await stage.until(lambda: stage.parts.workers.idle.is_set())
+            await stage.until(lambda: is_idle(stage))
         assert run.state == Rejected(40004001, "no such task")
         assert stage.told.of("submission") == [("rejected",)]
         assert (await stage.reasons())["a"] == "Explorer refused it: 40004001 no such task"
@@ -242,7 +246,7 @@ def test_a_run_that_is_no_longer_wanted_when_its_turn_comes_is_not_sent(tmp_path
     async def scene(stage: Stage) -> None:
         stage.parts.queue.put("gone", QUICK, Submission(RunKey(Name("gone"), 1, 1), WorkflowId(QUICK)), 0)
         async with stage.working():
-            await stage.until(lambda: len(stage.parts.queue) == 0 and stage.parts.workers.idle.is_set())
+            await stage.until(lambda: is_idle(stage))
         assert requests(stage, "any") == 0
 
     play(tmp_path, scene)
@@ -322,7 +326,7 @@ def test_a_listing_that_cannot_be_recorded_is_asked_for_again(
         async with stage.working():
             await stage.until(lambda: stage.commits["refused"] >= 2)
             stage.free_disk()
-            await stage.until(lambda: stage.parts.workers.idle.is_set() and not len(stage.parts.queue))
+            await stage.until(lambda: is_idle(stage))
         assert (await stage.store.world([], [QUICK])).workflows[QUICK].highest == 0
 
     play(tmp_path, scene)
