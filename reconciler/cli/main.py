@@ -56,13 +56,13 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run a command, and end the process with the status that the documentation promises."""
+    """Run a command, and end the process with the status that the documentation promises.
+
+    Where whoever reads us has left (EPIPE), click ends the process with 1, and says nothing to anybody.
+    """
     try:
         status = cli.main(prog_name="reconciler", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else ExitCode.DONE)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
@@ -72,6 +72,3 @@ def main() -> NoReturn:
         for line in str(error).splitlines():
             click.echo(f"error: {line}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has left; nothing is left to say to anybody
-        sys.exit(ExitCode.FAILED)

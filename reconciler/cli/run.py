@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,17 +27,20 @@ from reconciler.engine.daemon import Daemon
 from reconciler.engine.gate import Gate
 from reconciler.engine.parts import Parts, wire
 from reconciler.engine.status import Status
-from reconciler.errors import ExitCode, StateUnwritable
+from reconciler.errors import ExitCode, ListenFailed, ReconcilerError, StateInUse, StateUnwritable
 from reconciler.explorer.client import Explorer
 from reconciler.ops.http import ops_app
 from reconciler.ops.logs import configure
 from reconciler.ops.metrics import Metrics
 from reconciler.ops.server import serving
+from reconciler.sandbox.ledger import LedgerDamagedError, LedgerInUseError
 from reconciler.sandbox.server import run_until_stopped
 from reconciler.sandbox.server import serve as serve_sandbox
+from reconciler.setting_kinds import LISTEN, Address
 from reconciler.settings import Settings
 from reconciler.source.tree import PutOffReason, Tree
 from reconciler.source.watch import Watch
+from reconciler.store.lock import Lock, lock_path
 from reconciler.store.sqlite import SqliteStore
 
 log = structlog.get_logger("reconciler.daemon")
@@ -75,12 +78,31 @@ def run(
     return asyncio.run(launch.run())
 
 
+def _address(_: click.Context, __: click.Parameter, text: str) -> Address:
+    try:
+        address = LISTEN.read(text)
+    except ValueError:
+        raise click.BadParameter(f"it takes {LISTEN.takes}") from None
+    assert isinstance(address, Address)  # noqa: S101 - the kind gives nothing else
+    return address
+
+
+@contextmanager
+def _sandbox_troubles_told(directory: Path) -> Iterator[None]:
+    """What is wrong with a sandbox's directory or address, as errors of this program."""
+    try:
+        yield
+    except LedgerInUseError:
+        raise StateInUse(str(directory), "another sandbox") from None
+    except (LedgerDamagedError, OSError, ValueError) as error:
+        raise ReconcilerError(f"the sandbox in {directory} cannot start: {error}") from error
+
+
 @click.command()
 @click.option("--directory", type=click.Path(path_type=Path), default=".reconciler/sandbox/explorer")
-@click.option("--listen", default="127.0.0.1:7070", show_default=True, metavar="HOST:PORT")
-def sandbox(directory: Path, listen: str) -> int:
+@click.option("--listen", default="127.0.0.1:7070", show_default=True, metavar="HOST:PORT", callback=_address)
+def sandbox(directory: Path, listen: Address) -> int:
     """Run a stand-in for Explorer on its own: user and password are both `sandbox`."""
-    host, _, port = listen.rpartition(":")
     configure(None, "info", sys.stderr)
 
     async def serve() -> None:
@@ -89,13 +111,14 @@ def sandbox(directory: Path, listen: str) -> int:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run_until_stopped(
             directory,
-            host=host,
-            port=int(port),
+            host=listen.host,
+            port=listen.port,
             stop=stop,
             announce=lambda it: click.echo(f"the sandbox's Explorer is at {it.base_url}"),
         )
 
-    asyncio.run(serve())
+    with _sandbox_troubles_told(directory):
+        asyncio.run(serve())
     return ExitCode.DONE
 
 
@@ -127,7 +150,9 @@ class _Launch:
             return explorer_of(self.settings, self.settings.explorer(), metrics, gate.admit_probe)
         directory = self.settings.state.parent / "explorer"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sandbox = await stack.enter_async_context(serve_sandbox(directory))
+        _refuse_if_in_use(self.settings.state)
+        with _sandbox_troubles_told(directory):
+            sandbox = await stack.enter_async_context(serve_sandbox(directory))
         log.info("sandbox", explorer=sandbox.base_url, ledger=str(directory))
         return explorer_of_sandbox(self.settings, sandbox.base_url, metrics)
 
@@ -159,7 +184,11 @@ class _Launch:
 
     async def _serve_ops(self, stack: AsyncExitStack, daemon: Daemon, metrics: Metrics) -> None:
         app = ops_app(daemon, metrics, names=(self.settings.listen.host,), job_url=self.settings.job_url)
-        address = await stack.enter_async_context(serving(app, self.settings.listen))
+        try:
+            address = await stack.enter_async_context(serving(app, self.settings.listen))
+        except ListenFailed:
+            _refuse_if_in_use(self.settings.state)  # whoever has our state is likely to have our port
+            raise
         log.info("status page", url=f"http://{address}/")
 
 
@@ -175,10 +204,16 @@ class _CommitObserver:
             self._loop.call_soon_threadsafe(self.tell, seconds, refusal)
 
 
+def _refuse_if_in_use(state: Path) -> None:
+    """Raises StateInUse if somebody has the state."""
+    if lock_path(state).exists():
+        Lock.take(state, holder()).release()
+
+
 def _obey_signals(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, daemon.stop)
-    loop.add_signal_handler(signal.SIGINT, daemon.stop)
+    loop.add_signal_handler(signal.SIGINT, daemon.interrupt)
     loop.add_signal_handler(signal.SIGHUP, daemon.look)
 
 

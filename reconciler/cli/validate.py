@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from reconciler.cli.render import plain
 from reconciler.core.desired import Desired, desired_of
 from reconciler.core.manifest import read
 from reconciler.core.model import Document, Manifest, Problem
-from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.source.tree import Missing, PutOff, Snapshot, Tree
+from reconciler.engine.planning import scan
+from reconciler.errors import ExitCode
 
 
 @click.command()
@@ -36,14 +37,11 @@ def validate(paths: Sequence[Path], output: str, config: Path | None, jobs_dir: 
 
 def _documents(place: Path) -> Iterator[Document]:
     if place.is_file():
-        yield from read(place.as_posix(), place.read_bytes())
+        named = os.fsencode(place).decode(errors="backslashreplace")  # whatever was typed, as text
+        yield from read(named, place.read_bytes())
         return
-    match Tree(place, read).scan():
-        case Snapshot(files=files):
-            for file in files.values():
-                yield from file.documents
-        case Missing(detail=detail) | PutOff(detail=detail):
-            raise ReconcilerError(f"{place}: {detail}")
+    for file in scan(place).files.values():
+        yield from file.documents
 
 
 def _as_json(valid: int, problems: Sequence[Problem]) -> dict[str, object]:

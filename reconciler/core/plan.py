@@ -26,6 +26,9 @@ from reconciler.core.model import (
 )
 from reconciler.core.reason import Reason, settled
 
+LONGEST_WAIT_MS = 3_600_000
+"""A run that would wait longer than this was told so before the clock was set back: it does not wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class Absent:
@@ -237,8 +240,9 @@ def _wanted(manifest: Manifest, latest: Run | None, now_ms: int) -> Action:
         case Superseded():
             return Claim(manifest, following, Reason.WANTED_AGAIN)
         case Waiting(not_before_ms=not_before_ms, why=detail):
-            why = Reason.BACKOFF if now_ms < not_before_ms else Reason.SEND
-            return Submit(latest.key, latest.workflow_id, why, not_before_ms, detail)
+            waits = now_ms < not_before_ms <= now_ms + LONGEST_WAIT_MS
+            why = Reason.BACKOFF if waits else Reason.SEND
+            return Submit(latest.key, latest.workflow_id, why, not_before_ms if waits else 0, detail)
         case state:
             return Nothing(manifest.name, settled(state))
 

@@ -40,6 +40,7 @@ class Daemon:
     max_in_flight: int
     status: Status
     is_once: bool = False
+    is_interrupted: bool = False
     parts: Parts | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,6 +49,11 @@ class Daemon:
         self._stopping.set()
         if self.parts:
             self.parts.workers.drain()
+
+    def interrupt(self) -> None:
+        """Stop on a person's Ctrl-C, and say so in the exit status."""
+        self.is_interrupted = True
+        self.stop()
 
     def look(self) -> None:
         """Start a pass now (SIGHUP)."""
@@ -63,9 +69,10 @@ class Daemon:
         if store is None:
             return ExitCode.DONE
         try:
-            return await self._work(self.wire(store, self.status))
+            status = await self._work(self.wire(store, self.status))
         finally:
             await store.close()
+        return ExitCode.INTERRUPTED if self.is_interrupted else status
 
     async def is_quiet(self) -> bool:
         """Whether nothing is left to do for now: all is submitted, and every job has ended."""
@@ -105,10 +112,13 @@ class Daemon:
                 if not self.status.state_trouble.endswith(str(error)):
                     log.error("the state cannot be opened for writing; nothing is sent", why=str(error))
                 self.status.state_trouble = f"cannot be opened for writing: {error}"
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REOPEN_S):
-                    await self._stopping.wait()
+            await self._pause()
         return None
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REOPEN_S):
+                await self._stopping.wait()
 
     async def _work(self, parts: Parts) -> ExitCode:
         self.parts = parts
@@ -120,7 +130,27 @@ class Daemon:
             await parts.close()
 
     async def _live(self, parts: Parts) -> None:
-        await parts.start()
+        await self._start(parts)
+        try:
+            await self._run_parts(parts)
+        except BaseExceptionGroup as failed:
+            log.critical("a part of the daemon failed, so it ends", exc_info=failed)
+            raise
+        log.info("stopped")
+
+    async def _start(self, parts: Parts) -> None:
+        """Take up what the last daemon left, as soon as the disk lets that be written."""
+        while not self._stopping.is_set():
+            try:
+                await parts.start()
+                return
+            except StateUnwritable as error:
+                if self.is_once:
+                    raise
+                log.error("the state cannot be written; nothing is sent", why=str(error))
+                await self._pause()
+
+    async def _run_parts(self, parts: Parts) -> None:
         async with asyncio.TaskGroup() as group:
             background = [group.create_task(task, name=name) for name, task in parts.background()]
             workers = [
@@ -134,7 +164,6 @@ class Daemon:
             for task in background:
                 task.cancel()
             await _drain(parts, workers, self.drain_s)
-        log.info("stopped")
 
     async def _stop_when_settled(self, parts: Parts) -> None:
         await parts.settled()

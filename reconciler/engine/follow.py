@@ -7,6 +7,7 @@ Explorer does not know is said, not guessed.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,11 +15,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from reconciler.core.model import Accepted, JobId, JobStatus, Run, RunKey, WorkflowId
-from reconciler.core.outcome import Failure, Faulty, Refused
+from reconciler.core.outcome import Failure, Faulty, Refused, WorkflowMissing
 from reconciler.engine.gate import Gate
 from reconciler.engine.telemetry import Telemetry
 from reconciler.errors import StateUnwritable
-from reconciler.explorer.client import Explorer, ExplorerError, Job
+from reconciler.explorer.client import Explorer, ExplorerError, Job, Listing
 from reconciler.store.port import Begun, Store
 
 log = structlog.get_logger("reconciler.follow")
@@ -40,6 +41,10 @@ class Followed:
     status: JobStatus
     accepted_ms: int
     trace_id: str | None
+    revision: str | None
+    since_s: float
+    """Since when it is followed, on a clock that only goes forward."""
+
     is_missing: bool = False
 
 
@@ -53,8 +58,12 @@ class Follower:
     telemetry: Telemetry
     poll_s: float
     now_ms: Callable[[], int]
+    now_s: Callable[[], float] = time.monotonic
+    """A clock that only goes forward, for when to ask."""
+
     jobs: dict[JobId, Followed] = field(default_factory=dict)
-    _asked_ms: dict[WorkflowId, int] = field(default_factory=dict)
+    _asked_s: dict[WorkflowId, float] = field(default_factory=dict)
+    _highest: dict[WorkflowId, JobId] = field(default_factory=dict)
     _has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self) -> None:
@@ -71,16 +80,18 @@ class Follower:
             state.status,
             state.accepted_ms,
             begun.intent.trace_id,
+            begun.revision,
+            self.now_s(),
         )
-        self._asked_ms[begun.workflow_id] = self.now_ms()
+        self._asked_s[begun.workflow_id] = self.now_s()
         self._has_news.set()
 
     async def run(self) -> None:
         """Ask, round after round, for as long as the daemon runs."""
         while True:
             self._has_news.clear()
-            due_ms = min(map(self._due_ms, self._workflows()), default=None)
-            wait_s = None if due_ms is None else max(0.0, (due_ms - self.now_ms()) / 1000)
+            due_s = min(map(self._due_s, self._workflows()), default=None)
+            wait_s = None if due_s is None else max(0.0, due_s - self.now_s())
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._has_news.wait()
@@ -89,39 +100,55 @@ class Follower:
 
     async def look(self) -> None:
         """One round: every workflow that is due."""
-        now_ms = self.now_ms()
-        for workflow_id in [it for it in self._workflows() if self._due_ms(it) <= now_ms]:
-            self._asked_ms[workflow_id] = now_ms
+        now_s = self.now_s()
+        for workflow_id in [it for it in self._workflows() if self._due_s(it) <= now_s]:
+            self._asked_s[workflow_id] = now_s
             with suppress(StateUnwritable):  # seen again in the next round
                 await self._look_at(workflow_id)
 
     async def _look_at(self, workflow_id: WorkflowId) -> None:
+        """See how the jobs of one workflow are; what was seen before something went wrong counts."""
         wanted = {job.job_id: job for job in self.jobs.values() if job.workflow_id == workflow_id}
         shown = {job_id for job_id, job in wanted.items() if not job.is_missing}
+        found: dict[JobId, Job] = {}
         try:
-            found = await self._listed(workflow_id, shown)
+            await self._list(workflow_id, shown, found)
             for job_id in wanted.keys() - found.keys():
                 await self._ask_for(job_id, found)
         except ExplorerError as error:
             self.gate.went(error.failure)
             log.warning("jobs not listed", workflow=workflow_id, why=str(error))
-            return
         for job in found.values():
             await self._changed(job)
 
-    async def _listed(self, workflow_id: WorkflowId, wanted: set[JobId]) -> dict[JobId, Job]:
-        """The wanted jobs that the listing shows, newest page first, for as long as it can show more."""
-        found: dict[JobId, Job] = {}
+    async def _list(self, workflow_id: WorkflowId, wanted: set[JobId], found: dict[JobId, Job]) -> None:
+        """Find the wanted jobs in the listing, newest page first, for as long as it can show more.
+
+        A workflow that is gone lists nothing; its jobs are asked for one by one.
+        """
         seen = 0
         for page in range(1, PAGES + 1):
             await self.gate.admit()
-            listing = await self.explorer.jobs(workflow_id, page=page)
+            try:
+                listing = await self.explorer.jobs(workflow_id, page=page)
+            except ExplorerError as error:
+                if not isinstance(error.failure, WorkflowMissing):
+                    raise
+                self.gate.went(error.failure)
+                return
             self.gate.went(None)
             seen += len(listing.jobs)
+            await self._note_highest(workflow_id, listing)
             found |= {job.job_id: job for job in listing.jobs if job.job_id in wanted}
             if wanted <= found.keys() or not listing.jobs or seen >= listing.total:
-                break
-        return found
+                return
+
+    async def _note_highest(self, workflow_id: WorkflowId, listing: Listing) -> None:
+        """Record the highest job that a listing showed: a later job of ours has a higher ID."""
+        highest = max((job.job_id for job in listing.jobs), default=JobId(0))
+        if highest > self._highest.get(workflow_id, 0):
+            await self.store.jobs_seen(workflow_id, highest)
+            self._highest[workflow_id] = highest
 
     async def _ask_for(self, job_id: JobId, found: dict[JobId, Job]) -> None:
         await self.gate.admit()
@@ -143,7 +170,7 @@ class Follower:
     async def _changed(self, job: Job) -> None:
         followed = self.jobs[job.job_id]
         followed.is_missing = False
-        if job.status is followed.status:
+        if job.status is None or job.status is followed.status:
             return
         now_ms = self.now_ms()
         ended_ms = now_ms if job.status.is_final else None
@@ -163,6 +190,7 @@ class Follower:
             attempt=followed.key.attempt,
             workflow=followed.workflow_id,
             job=followed.job_id,
+            revision=followed.revision,
             status=str(followed.status),
             trace=followed.trace_id,
         )
@@ -171,21 +199,27 @@ class Follower:
         if isinstance(run.state, Accepted):
             state = run.state
             self.jobs[state.job_id] = Followed(
-                run.key, state.job_id, run.workflow_id, state.status, state.accepted_ms, run.trace_id
+                run.key,
+                state.job_id,
+                run.workflow_id,
+                state.status,
+                state.accepted_ms,
+                run.trace_id,
+                run.revision,
+                self.now_s(),
             )
 
     def _workflows(self) -> Iterable[WorkflowId]:
         return dict.fromkeys(job.workflow_id for job in self.jobs.values())
 
-    def _due_ms(self, workflow_id: WorkflowId) -> int:
+    def _due_s(self, workflow_id: WorkflowId) -> float:
         """When the workflow is to be listed again: soon, while a job of it is young."""
-        newest_ms = max(job.accepted_ms for job in self.jobs.values() if job.workflow_id == workflow_id)
-        asked_ms = self._asked_ms.get(workflow_id, 0)
-        poll_ms = self.poll_s * 1000
-        is_young = asked_ms - newest_ms < YOUNG_ROUNDS * poll_ms
-        return asked_ms + int(poll_ms / YOUNG_ROUNDS if is_young else poll_ms)
+        newest_s = max(job.since_s for job in self.jobs.values() if job.workflow_id == workflow_id)
+        asked_s = self._asked_s.get(workflow_id, 0.0)
+        is_young = asked_s - newest_s < YOUNG_ROUNDS * self.poll_s
+        return asked_s + (self.poll_s / YOUNG_ROUNDS if is_young else self.poll_s)
 
 
 def _is_about_the_job(failure: Failure) -> bool:
     """Whether Explorer answered, and this answer is for this job only (50004001 for one that is gone)."""
-    return isinstance(failure, Refused | Faulty) and failure.code is not None
+    return isinstance(failure, Refused | Faulty | WorkflowMissing) and failure.code is not None

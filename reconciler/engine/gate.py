@@ -59,6 +59,10 @@ class Gate:
         self._is_over.set()
         self._is_closed.set()
 
+    def wait_s(self) -> float:
+        """How long the next request would wait for the limit."""
+        return self._pace.take(self._now_s() * 1000)[1] / 1000
+
     def probe_in_s(self) -> float:
         """How long until the next probe, while the circuit is open."""
         return max(0.0, self._breaker.probe_at_ms / 1000 - self._now_s())
@@ -82,7 +86,7 @@ class Gate:
 
     def _show(self) -> None:
         self._telemetry.circuit_open(self._breaker.is_open)
-        if self._breaker.is_open:
+        if self._breaker.is_open and not self._is_over.is_set():
             self._is_closed.clear()
             self.has_opened.set()
         else:

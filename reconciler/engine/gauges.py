@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.core.model import JobStatus, State
 from reconciler.engine.tasks import Queue
 from reconciler.engine.telemetry import Telemetry
+from reconciler.errors import StateUnwritable
 from reconciler.store.port import Store
 
 REFRESH_S = 0.5
@@ -41,7 +43,8 @@ class Gauges:
         while True:
             began_s = time.monotonic()
             self._changed.clear()
-            await self.refresh()
+            with suppress(StateUnwritable):  # counted again after the next change
+                await self.refresh()
             await asyncio.sleep(max(REFRESH_S, 10 * (time.monotonic() - began_s)))
             await self._changed.wait()
 

@@ -40,7 +40,8 @@ async def baseline(store: Store, plan: Plan, names: Sequence[str], now_ms: int) 
     if strangers:
         return Answer(False, f"no new run waits under {', '.join(strangers[:5])}; nothing was recorded")
     chosen = [claim for claim in plan.unapproved if not names or claim.name in names]
-    await store.baseline(chosen, now_ms, is_all=not names)
+    others = [claim for claim in plan.unapproved if names and claim.name not in names]
+    await store.baseline(chosen, others, now_ms)
     return Answer(True, f"recorded {_runs(len(chosen))} as already done")
 
 

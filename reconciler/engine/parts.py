@@ -70,7 +70,16 @@ class Parts:
             self.now_ms(),
         )
         for run in held:
-            log.error("held: found under way at start", run=str(run.key), trace=run.trace_id)
+            self.telemetry.submission("unknown")
+            log.error(
+                "held: found under way at start",
+                name=run.key.name,
+                generation=run.key.generation,
+                attempt=run.key.attempt,
+                workflow=run.workflow_id,
+                revision=run.revision,
+                trace=run.trace_id,
+            )
         await self.reconciler.start()
         await self.follower.start()
         await asyncio.to_thread(self.watch.start)
@@ -93,7 +102,7 @@ class Parts:
 
     async def settled(self) -> None:
         """Return once everything that is wanted was submitted and recorded, or cannot be for a while."""
-        while self._is_busy():  # noqa: ASYNC110 - many parts together are busy, and none of them tells
+        while self._is_busy() and not self._is_stuck():  # noqa: ASYNC110 - many parts together are busy, and none of them tells
             await asyncio.sleep(0.05)
 
     async def is_quiet(self) -> bool:
@@ -142,9 +151,17 @@ class Parts:
             self.telemetry.state_write_error()
         self.status.state_trouble = str(refusal) if refusal else ""
 
+    def _is_stuck(self) -> bool:
+        """Whether what is left to do cannot be done for a while."""
+        return (
+            self.is_unreachable
+            or self.gate.is_open
+            or self.gate.wait_s() > GIVE_UP_S
+            or self.passes.put_off_s() > GIVE_UP_S
+            or bool(self.status.state_trouble)
+        )
+
     def _is_busy(self) -> bool:
-        if self.is_unreachable:
-            return False
         limit_ms = self.now_ms() + GIVE_UP_S * 1000
         due_ms = self.queue.next_due_ms()
         look_ms = self.reconciler.next_look_ms()
@@ -163,18 +180,19 @@ class Parts:
         while True:
             seen = await self.store.data_version()
             if seen != version and self.status.is_planned:
-                with suppress(StateUnwritable):  # looked at again, until the disk is well
-                    for wish in await self.store.open_wishes():
+                version = seen
+                for wish in await self.store.open_wishes():
+                    with suppress(StateUnwritable):  # asked again when the disk is well
                         await self._perform(wish)
-                    version = seen
             await asyncio.sleep(WISHES_S)
 
     async def _perform(self, wish: Wish) -> None:
+        """Perform it, plan anew so that the next wish is about what is left, then answer."""
         async with self.reconciler.standing_still() as plan:
             answer = await self._answer(wish, plan)
+        await self.reconciler.replan()
         await self.store.answer(wish.number, answer.text, self.now_ms(), is_done=answer.is_done)
         log.info("operator", wish=wish.kind, done=answer.is_done, answer=answer.text)
-        self.passes.hint(is_in_place=False)
 
     async def _answer(self, wish: Wish, plan: Plan) -> Answer:
         match wish.kind:

@@ -28,10 +28,16 @@ CONFIRM_S = 1.0
 DEBOUNCE_S = 0.1
 """How long a file that is written in place must have been quiet before it is read."""
 
+DEBOUNCE_CAP_S = 1.0
+"""How long a pass waits for quiet at most: a file that is written all the time holds up nobody else."""
+
 RETRY_S = 0.2
 """How long after a pass that was put off the next one starts; twice as long after each, up to RETRY_CAP_S."""
 
 RETRY_CAP_S = 2.0
+
+TELL_AGAIN_S = 60.0
+"""How long after that it is told again."""
 
 STALE_S = 300.0
 """After this long of passes put off, a person is told what to do."""
@@ -57,13 +63,17 @@ class Passes:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _is_replan_only: bool = True
     _quiet_until_s: float = 0.0
+    _noisy_since_s: float | None = None
     _put_offs: int = 0
     _put_off_since_s: float | None = None
+    _tells_again_s: float = field(default_factory=lambda: STALE_S)
 
     def hint(self, *, is_in_place: bool) -> None:
         """The tree may have changed; a file written in place is given a moment to be finished."""
+        now_s = time.monotonic()
         if is_in_place:
-            self._quiet_until_s = time.monotonic() + DEBOUNCE_S
+            self._noisy_since_s = self._noisy_since_s or now_s
+            self._quiet_until_s = min(now_s + DEBOUNCE_S, self._noisy_since_s + DEBOUNCE_CAP_S)
         self.pending = True
         self._is_replan_only = False
         self._wake.set()
@@ -141,30 +151,33 @@ class Passes:
         self.status.is_planned = True
         self.status.last_pass = LastPass(self.reconciler.revision, self.now_ms())
         self.status.outcome = "planned"
-        self.status.notices.pop("source", None)
-        self._put_offs, self._put_off_since_s = 0, None
+        self.status.source_trouble = ""
+        self._put_offs, self._put_off_since_s, self._tells_again_s = 0, None, STALE_S
         self.needs_confirmation = result.needs_confirmation
         return min(CONFIRM_S, self.resync_s) if result.needs_confirmation else self.resync_s
 
+    def put_off_s(self) -> float:
+        """For how long passes have been put off, one after the other."""
+        return 0.0 if self._put_off_since_s is None else time.monotonic() - self._put_off_since_s
+
     def _put_off(self, reason: str, detail: str) -> float:
-        now_s = time.monotonic()
         self.telemetry.pass_put_off(reason)
         self.status.outcome = f"put off: {detail}"
         self._put_offs += 1
-        self._put_off_since_s = self._put_off_since_s or now_s
-        if now_s - self._put_off_since_s > STALE_S:
+        self._put_off_since_s = self._put_off_since_s or time.monotonic()
+        if self.put_off_s() > self._tells_again_s:
+            self._tells_again_s = self.put_off_s() + TELL_AGAIN_S
             self._notice(
-                f"no pass has counted for {now_s - self._put_off_since_s:.0f} s: {detail}. If no git command"
+                f"no pass has counted for {self.put_off_s():.0f} s: {detail}. If no git command"
                 " runs there, remove the lock that it left behind"
             )
         return min(RETRY_CAP_S, RETRY_S * 2.0 ** min(self._put_offs - 1, 10))
 
     def _notice(self, text: str) -> None:
-        """Tell once, until it is over."""
+        """Tell it after every pass, until it is over."""
         self.status.outcome = text
-        if self.status.notices.get("source") is None:
-            log.error("the source is not well", why=text)
-        self.status.notices["source"] = text
+        self.status.source_trouble = text
+        log.error("the source is not well", why=text)
 
     async def _sleep_until(self, next_s: float) -> None:
         """Until the next pass is due, something wakes us, or a planned wait ends."""
@@ -177,3 +190,4 @@ class Passes:
                 await self._wake.wait()
         while (quiet_s := self._quiet_until_s - time.monotonic()) > 0:  # noqa: ASYNC110 - it may move
             await asyncio.sleep(quiet_s)
+        self._noisy_since_s = None

@@ -34,6 +34,7 @@ from reconciler.core.plan import (
 from reconciler.core.sighting import Presence, Sighting, sighting_of
 from reconciler.engine.tasks import FirstListing, Queue, Submission, key_of_listing
 from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.thread import in_thread
 from reconciler.source.tree import Missing, PutOff, Snapshot, Tree
 from reconciler.store.port import Store
 
@@ -98,19 +99,22 @@ class Reconciler:
     async def start(self) -> None:
         """Load what is known, so that the first pass can compare."""
         self._sightings = await self.store.sightings()
+        self._revisits.update(run.key.name for run in await self.store.waiting_runs())
 
     async def reconcile(self) -> PassResult:
         """One whole pass. Raises StateUnwritable if it could not be recorded; then it did not count."""
         began_s = time.perf_counter()
-        seen = await asyncio.to_thread(self.tree.scan)
-        result = await self._compare(seen) if isinstance(seen, Snapshot) else seen
+        seen = await in_thread(self.tree.scan)
+        async with self._deciding:
+            result = await self._compare(seen) if isinstance(seen, Snapshot) else seen
         seconds = time.perf_counter() - began_s
         self.telemetry.pass_finished(_word(result), seconds, self.now_ms() / 1000)
         return result
 
     async def replan(self) -> Plan:
         """Plan again what is not settled, without looking at the tree: the world has changed."""
-        return await self._decide(self._open_among(self._wishes))
+        async with self._deciding:  # not between a pass's plan and its end: the wishes would be old ones
+            return await self._decide(self._open_among(self._wishes))
 
     @asynccontextmanager
     async def standing_still(self) -> AsyncIterator[Plan]:
@@ -169,19 +173,23 @@ class Reconciler:
         """Those that are not settled. What is to be revisited from here on is for the next plan."""
         self._unsettled |= self._revisits
         self._revisits.clear()
-        return {name: wishes[name] for name in sorted(self._unsettled & wishes.keys())}
+        gone = Absent(2)  # deleted before, and its run came back
+        return {
+            name: wishes.get(name, gone)
+            for name in sorted(self._unsettled)
+            if name in wishes or name in self._sightings
+        }
 
     def _is_news(self, name: Name, wish: Wish) -> bool:
         before = self._wishes.get(name)
         return before is not wish and before != wish
 
     async def _decide(self, wishes: dict[Name, Wish]) -> Plan:
-        async with self._deciding:
-            now_ms = self.now_ms()
-            world = self._with_troubles(await self.store.world(tuple(wishes), _workflows_of(wishes.values())))
-            self.plan = plan(wishes, world, now_ms, max_new=self.max_new)
-            await self._perform(self.plan, wishes, now_ms)
-            return self.plan
+        now_ms = self.now_ms()
+        world = self._with_troubles(await self.store.world(tuple(wishes), _workflows_of(wishes.values())))
+        self.plan = plan(wishes, world, now_ms, max_new=self.max_new)
+        await self._perform(self.plan, wishes, now_ms)
+        return self.plan
 
     def _with_troubles(self, world: World) -> World:
         troubled = {

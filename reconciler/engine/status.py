@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Status:
     unrecorded: str = ""
     """Why the last pass could not be recorded: a small write may find room where a pass does not."""
 
-    notices: dict[str, str] = field(default_factory=dict)
-    """What a person should know now, by subject; empty when all is well."""
+    source_trouble: str = ""
+    """Why no pass counts, or what a pass found odd about the whole tree; empty when all is well."""
 
     def live(self, now_s: float) -> tuple[Check, ...]:
         """Whether the process does its work: a pass began within three resyncs."""
@@ -51,4 +51,5 @@ class Status:
         return (
             Check("state", not trouble, trouble or "can be written"),
             Check("first-pass", self.is_planned, f"last pass: {self.outcome}"),
+            Check("source", True, self.source_trouble or "is read"),  # told, and no reason to take us away
         )

@@ -28,7 +28,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
-from reconciler.core.outcome import Created, NotCreated, Receipt, Unclear
+from reconciler.core.outcome import Created, NotCreated, Receipt, Unclear, Unreachable
 from reconciler.engine.gate import Gate
 from reconciler.engine.tasks import FirstListing, Queue, Submission, Task
 from reconciler.engine.telemetry import Telemetry
@@ -64,23 +64,36 @@ class Workers:
 
     queued: asyncio.Event = field(default_factory=asyncio.Event)
     is_draining: bool = False
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     busy: int = 0
     """How many workers have a task."""
 
     async def run(self) -> None:
         """Work until `drain`. Cancelled, it records what is under way as unknown."""
         while not self.is_draining:
-            entry = self.queue.take(self.now_ms())
-            if entry is None:
-                await self._wait()
-                continue
-            await self._work(entry)
+            entry = await self._next()
+            if entry is not None:
+                await self._work(entry)
 
     def drain(self) -> None:
         """Take nothing new; what is under way goes on to its end."""
         self.is_draining = True
         self.queued.set()
         self.gate.let_go()
+
+    async def _next(self) -> Entry[Task] | None:
+        """What to do next, taken only when it may be sent: until then it can still be dropped."""
+        async with self._turn:
+            while not self.is_draining:
+                if not self.queue.has_due(self.now_ms()):
+                    await self._wait()
+                    continue
+                await self.gate.admit()
+                return self._take()
+        return None
+
+    def _take(self) -> Entry[Task] | None:
+        return None if self.is_draining else self.queue.take(self.now_ms())
 
     async def _wait(self) -> None:
         """Until something is put, or something becomes due."""
@@ -97,7 +110,7 @@ class Workers:
             await self._perform(entry)
         except StateUnwritable as error:  # nothing was sent, or what was asked changes nothing: ask again
             log.error("the state cannot be written, so nothing is sent", why=str(error))
-            self.queue.put(entry.key, entry.lane, entry.task, entry.since_ms, self.now_ms() + RETRY_WRITE_MS)
+            self.queue.put_back(entry, self.now_ms(), self.now_ms() + RETRY_WRITE_MS)
         finally:
             self.busy -= 1
             self.queue.done(entry.lane)
@@ -113,9 +126,6 @@ class Workers:
                 assert_never(entry.task)
 
     async def _submit(self, task: Submission) -> None:
-        await self.gate.admit()
-        if self.is_draining:
-            return
         begun = await self.store.begin(task.key, secrets.token_hex(16), self.now_ms())
         if begun is None:
             return  # given up, replaced, or sent already
@@ -129,7 +139,14 @@ class Workers:
             self.on_not_created(begun.key.name, receipt)
 
     async def _send(self, begun: Begun) -> Receipt:
-        """The POST. Cut short by the end of the drain, it is unknown what came of it."""
+        """The POST, in a session. Cut short by the end of the drain, it is unknown what came of it."""
+        try:
+            failure = await self.explorer.log_in()
+        except asyncio.CancelledError:
+            self.drain()  # whoever is cancelled takes nothing more
+            failure = Unreachable("the daemon was stopped before anything was sent")
+        if failure is not None:
+            return NotCreated(failure)
         try:
             return await self.explorer.submit(
                 begun.workflow_id,
@@ -138,6 +155,7 @@ class Workers:
                 baseline=begun.intent.baseline,
             )
         except asyncio.CancelledError:
+            self.drain()
             return Unclear("the daemon was stopped before Explorer answered")
 
     async def _record(self, begun: Begun, receipt: Receipt) -> RunState:
@@ -147,13 +165,15 @@ class Workers:
             try:
                 return await self.store.record(begun, receipt, self.now_ms(), chance)
             except StateUnwritable as error:
-                log.error("what came of a request cannot be recorded yet", run=str(begun.key), why=str(error))
+                log.error(
+                    "what came of a request cannot be recorded yet",
+                    run=str(begun.key),
+                    receipt=str(receipt),
+                    why=str(error),
+                )
                 await asyncio.sleep(RETRY_WRITE_MS / 1000)
 
     async def _list(self, workflow_id: WorkflowId) -> None:
-        await self.gate.admit()
-        if self.is_draining:
-            return
         try:
             listing = await self.explorer.jobs(workflow_id)
             self.gate.went(None)

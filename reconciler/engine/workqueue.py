@@ -4,8 +4,9 @@ A key is never worked on twice at once, and neither is a lane (a workflow: one u
 put again replaces what still waits; lanes take turns. A plain structure, with time as an argument; who works
 and waits is in `workers`.
 
-Three sets hold it together: a key is in `_waiting` from `put` until `take`; a lane is in `_busy` from `take`
-until `done`; `_turns` holds each lane that has due work and is not busy, exactly once.
+What holds it together: a key is in `_waiting` from `put` until `take`; a lane, with the key that it works on,
+is in `_busy` from `take` until `done`; `_turns` holds each lane that has due work and is not busy, exactly
+once; what is due in a free lane while its key is busy in another is in `_parked`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Task = TypeVar("Task")
+
+
+LONGEST_MS = 3_600_000
+"""What is due later than this from now was put before the clock was set back: it is due now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class WorkQueue(Generic[Task]):
 
     def __init__(self) -> None:
         self._waiting: dict[str, Entry[Task]] = {}
-        self._busy: set[str] = set()
+        self._busy: dict[str, str] = {}
+        self._parked: dict[str, Entry[Task]] = {}
         self._due: dict[str, deque[Entry[Task]]] = {}
         self._turns: deque[str] = deque()
         self._later: list[tuple[int, int, Entry[Task]]] = []
@@ -56,27 +62,40 @@ class WorkQueue(Generic[Task]):
         else:
             self._make_due(entry)
 
+    def put_back(self, entry: Entry[Task], now_ms: int, due_ms: int) -> None:
+        """Ask again, later, for what was taken and not done, unless something newer waits under its key."""
+        if entry.key not in self._waiting:
+            self.put(entry.key, entry.lane, entry.task, now_ms, due_ms)
+
     def drop(self, key: str) -> None:
         """Ask for it no longer; what is under way goes on."""
         self._waiting.pop(key, None)
 
+    def has_due(self, now_ms: int) -> bool:
+        """Whether `take` may give something now."""
+        self._promote(now_ms)
+        return bool(self._turns)
+
     def take(self, now_ms: int) -> Entry[Task] | None:
-        """The next thing to do, or None for now. Its lane is busy until `done`."""
+        """The next thing to do, or None for now. Its key and its lane are busy until `done`."""
         self._promote(now_ms)
         while self._turns:
             lane = self._turns.popleft()
             entry = self._next_in(lane)
             if entry is not None:
                 del self._waiting[entry.key]
-                self._busy.add(lane)
+                self._busy[lane] = entry.key
                 return entry
         return None
 
     def done(self, lane: str) -> None:
-        """The lane's work has ended; it takes its turn again."""
-        self._busy.discard(lane)
+        """The lane's work has ended; it takes its turn again, and so does what waited for its key."""
+        key = self._busy.pop(lane)
         if self._due.get(lane):
             self._turns.append(lane)
+        parked = self._parked.pop(key, None)
+        if parked is not None and self._waiting.get(key) is parked:
+            self._make_due(parked)
 
     def next_due_ms(self) -> int | None:
         """When something becomes due that is not due yet; None if nothing does."""
@@ -89,7 +108,7 @@ class WorkQueue(Generic[Task]):
         return min((entry.since_ms for entry in self._waiting.values()), default=None)
 
     def _promote(self, now_ms: int) -> None:
-        while self._later and self._later[0][0] <= now_ms:
+        while self._later and not now_ms < self._later[0][0] <= now_ms + LONGEST_MS:
             entry = heapq.heappop(self._later)[2]
             if self._waiting.get(entry.key) is entry:
                 self._make_due(entry)
@@ -101,11 +120,15 @@ class WorkQueue(Generic[Task]):
         line.append(entry)
 
     def _next_in(self, lane: str) -> Entry[Task] | None:
-        """The lane's first entry that was not replaced or dropped meanwhile."""
+        """The lane's first entry that was not replaced or dropped meanwhile, and whose key is not busy."""
         line = self._due[lane]
+        busy_keys = self._busy.values()
         while line:
             entry = line.popleft()
-            if self._waiting.get(entry.key) is entry:
+            if self._waiting.get(entry.key) is not entry:
+                continue
+            if entry.key not in busy_keys:
                 return entry
+            self._parked[entry.key] = entry
         del self._due[lane]
         return None

@@ -26,7 +26,7 @@ from reconciler.core.outcome import (
     answer,
     receipt,
 )
-from reconciler.explorer.credential import Login, TokenFile
+from reconciler.explorer.credential import Login, NoToken, TokenFile
 from reconciler.explorer.jobs import (
     Job,
     JobDetail,
@@ -125,6 +125,11 @@ class Explorer:
         if isinstance(came_of_it, NotCreated) and isinstance(came_of_it.cause, SessionLost):
             self._session.lost(token, came_of_it.cause)
         return came_of_it
+
+    async def log_in(self) -> NoToken | None:
+        """Have a session for what is sent next; gives why there is none. Sends nothing if there is one."""
+        token = await self._session.token()
+        return None if isinstance(token, Secret) else token
 
     async def jobs(
         self, workflow_id: WorkflowId | None, *, page: int = 1, page_size: int = PAGE_SIZE

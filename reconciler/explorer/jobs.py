@@ -17,6 +17,9 @@ import msgspec
 from reconciler.core.model import JobId, JobStatus, WorkflowId
 from reconciler.core.outcome import Faulty, job_id_in
 
+READ = 0
+"""Explorer answered, with its code of success: what cannot be read then is no sign that it is down."""
+
 LATEST_MS = 253_402_300_800_000
 """The end of the year 9999; a later time is none."""
 
@@ -28,7 +31,7 @@ class Job:
     job_id: JobId
     workflow_id: WorkflowId
     name: str
-    status: JobStatus
+    status: JobStatus | None
     created_ms: int | None
     began_ms: int | None
     ended_ms: int | None
@@ -53,7 +56,7 @@ class Task:
 
     task_id: str
     name: str
-    status: JobStatus
+    status: JobStatus | None
     began_ms: int | None
     ended_ms: int | None
 
@@ -74,7 +77,7 @@ def listing_in(data: bytes, page: int, page_size: int) -> Listing | Faulty:
     try:
         jobs = tuple(map(_job, found.items or ()))
     except ValueError as error:
-        return Faulty(None, f"the listing cannot be read: {error}")
+        return Faulty(READ, f"the listing cannot be read: {error}")
     return Listing(jobs, found.total, found.page or page, found.page_size or page_size)
 
 
@@ -86,9 +89,9 @@ def detail_in(data: bytes, job_id: JobId) -> JobDetail | Faulty:
     try:
         detail = JobDetail(_job(found), tuple(map(_task, found.tasks or ())))
     except ValueError as error:
-        return Faulty(None, f"the job cannot be read: {error}")
+        return Faulty(READ, f"the job cannot be read: {error}")
     if detail.job.job_id != job_id:
-        return Faulty(None, f"asked for job {job_id}, the server shows job {detail.job.job_id}")
+        return Faulty(READ, f"asked for job {job_id}, the server shows job {detail.job.job_id}")
     return detail
 
 
@@ -149,7 +152,7 @@ def _decoded(data: bytes, shape: type[_Shape]) -> _Shape | Faulty:
     try:
         return msgspec.json.decode(data, type=shape)
     except msgspec.MsgspecError as error:  # it names the place and the types, never the value
-        return Faulty(None, f"the answer has another shape than the API's: {error}")
+        return Faulty(READ, f"the answer has another shape than the API's: {error}")
 
 
 def _job(item: _Item) -> Job:
@@ -161,18 +164,26 @@ def _job(item: _Item) -> Job:
         job_id=job_id,
         workflow_id=_workflow_id(item.workflow_id),
         name=item.name or "",
-        status=JobStatus.by_number(item.status),
+        status=_status(item.status),
         created_ms=_ms(item.create_time),
         began_ms=_ms(item.run_begin_time),
         ended_ms=_ms(item.run_end_time),
     )
 
 
+def _status(number: int) -> JobStatus | None:
+    """The status, None for one that the reference does not have: one odd job should not hide the others."""
+    try:
+        return JobStatus.by_number(number)
+    except ValueError:
+        return None
+
+
 def _task(item: _Task) -> Task:
     return Task(
         task_id=str(item.id),
         name=item.name or "",
-        status=JobStatus.by_number(item.status),
+        status=_status(item.status),
         began_ms=_ms(item.run_begin_time),
         ended_ms=_ms(item.run_end_time),
     )

@@ -148,7 +148,7 @@ class _Pages:
         item = await self._view.item(request.path_params["name"])
         if item is None:
             return _json({"error": "nothing is known by this name"}, 404)
-        return _json(as_json(item))
+        return _json({"items": [as_json(item)]})
 
 
 def _probe(checks: Sequence[Check], *, is_verbose: bool) -> Response:

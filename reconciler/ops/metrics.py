@@ -135,7 +135,7 @@ class Metrics:
         self._change_to_submit.observe(seconds)
 
     def unknown_outcomes(self, count: int) -> None:
-        """How many requests may or may not have made a job, and are being looked for."""
+        """How many requests may or may not have made a job, as nobody can tell."""
         self._unknown_outcomes.set(count)
 
     def held(self, count: int) -> None:
@@ -233,7 +233,7 @@ class Metrics:
             "change_to_submit_seconds", "From a change being seen to its job having an ID.", _DELAY_BUCKETS
         )
         self._unknown_outcomes = self._gauge(
-            "unknown_outcomes", "Requests that may or may not have made a job, and are being looked for."
+            "unknown_outcomes", "Requests that may or may not have made a job, as nobody can tell."
         )
         self._held = self._gauge("held", "Runs that wait for a person's decision.")
 

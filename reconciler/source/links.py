@@ -54,11 +54,11 @@ class Trail:
 
 
 def follow(path: str) -> Trail:
-    """Walk `path` (made absolute, `..` taken as the kernel takes it) to the directory it names.
+    """Walk `path` (absolute; `..` is taken as the kernel takes it) to the directory that it names.
 
     One loop, as in the kernel: each component says where the next one is looked up, and a link adds more.
     """
-    pending = _components(os.path.join(os.getcwd(), path))[::-1]  # noqa: PTH109, PTH118
+    pending = _components(path)[::-1]
     here, links = "/", list[Link]()
     while pending:
         name = pending.pop()

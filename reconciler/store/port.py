@@ -75,10 +75,6 @@ class Store(Protocol):
         """What the plan needs to know of these names and workflows."""
         ...
 
-    async def has_runs(self) -> bool:
-        """Whether this state has any run at all."""
-        ...
-
     def observe(
         self, sightings: Sequence[Sighting], claims: Sequence[Claim], given_up: Sequence[GiveUp], now_ms: int
     ) -> Awaitable[None]:
@@ -104,6 +100,10 @@ class Store(Protocol):
         """Record the highest job ID of a listing, 0 for none."""
         ...
 
+    async def jobs_seen(self, workflow_id: WorkflowId, highest: JobId) -> None:
+        """Record the highest job ID that a later listing showed."""
+        ...
+
     async def job_changed(self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int) -> None:
         """Record a job's new status; `ended_ms` with a final one."""
         ...
@@ -112,12 +112,19 @@ class Store(Protocol):
         """Release these new runs, by name and digest; their workflows are guarded no longer."""
         ...
 
-    async def baseline(self, claims: Sequence[Claim], now_ms: int, *, is_all: bool) -> None:
-        """Record these new runs as already done; if that is all, their workflows are guarded no longer."""
+    async def baseline(self, claims: Sequence[Claim], others: Sequence[Claim], now_ms: int) -> None:
+        """Record these new runs as already done; if there are no others, their workflows are free.
+
+        In a state without any run the workflows of the others are noted first, so that they stay guarded.
+        """
         ...
 
     async def check_writable(self) -> None:
         """Raise StateUnwritable if the disk refuses a write now."""
+        ...
+
+    async def waiting_runs(self) -> list[Run]:
+        """All runs that are claimed and not sent."""
         ...
 
     async def followed_runs(self) -> list[Run]:

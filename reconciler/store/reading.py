@@ -99,10 +99,6 @@ class Reader:
         )
         return phases | dict(jobs.fetchall())
 
-    def has_runs(self) -> bool:
-        """Whether this state has any run at all."""
-        return self._connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
-
     def items(self) -> Iterator[Item]:
         """One item a name, by name."""
         rows = self._connection.execute("SELECT * FROM names ORDER BY name")
@@ -124,11 +120,6 @@ class Reader:
         """What operators asked for and nobody has answered yet, oldest first."""
         rows = self._connection.execute("SELECT * FROM wishes WHERE answered_ms IS NULL ORDER BY number")
         return [Wish(row["number"], row["kind"], json.loads(row["arguments"])) for row in rows]
-
-    def origin(self) -> str | None:
-        """The Explorer origin that this state belongs to, if it was ever used."""
-        row = self._connection.execute("SELECT value FROM meta WHERE key = 'origin'").fetchone()
-        return row["value"] if row else None
 
     def data_version(self) -> int:
         """A number that changes when another connection writes (SQLite manual, `PRAGMA data_version`)."""

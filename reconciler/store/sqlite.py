@@ -28,7 +28,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.outcome import Receipt
 from reconciler.core.plan import Claim, GiveUp, World
-from reconciler.core.sighting import Sighting
+from reconciler.core.sighting import Presence, Sighting
 from reconciler.errors import StateUnusable, StateUnwritable, WrongOrigin
 from reconciler.store import transactions
 from reconciler.store.lock import Lock
@@ -95,10 +95,6 @@ class SqliteStore:
         """See `port.Store`."""
         return await self._read(lambda reader: reader.world(names, workflow_ids))
 
-    async def has_runs(self) -> bool:
-        """See `port.Store`."""
-        return await self._read(Reader.has_runs)
-
     async def followed_runs(self) -> list[Run]:
         """See `port.Store`."""
         return await self._read(lambda reader: reader.runs(("Followed",)))
@@ -137,7 +133,8 @@ class SqliteStore:
         """See `port.Store`."""
 
         def work(connection: sqlite3.Connection) -> None:
-            transactions.note_first_workflows(connection, sightings)
+            wanted = {it.workflow_id for it in sightings if it.presence is Presence.WANTED and it.workflow_id}
+            transactions.note_first_workflows(connection, wanted)
             revisions = {sighting.name: sighting.revision for sighting in sightings}
             for sighting in sightings:
                 transactions.put_sighting(connection, sighting)
@@ -175,6 +172,10 @@ class SqliteStore:
             lambda connection: transactions.workflow_listed(connection, workflow_id, highest, now_ms)
         )
 
+    async def jobs_seen(self, workflow_id: WorkflowId, highest: JobId) -> None:
+        """See `port.Store`."""
+        await self._writer.write(lambda connection: transactions.saw_job(connection, workflow_id, highest))
+
     async def job_changed(self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int) -> None:
         """See `port.Store`."""
         await self._writer.write(
@@ -185,13 +186,15 @@ class SqliteStore:
         """See `port.Store`."""
         await self._writer.write(lambda connection: transactions.approve(connection, claims, now_ms))
 
-    async def baseline(self, claims: Sequence[Claim], now_ms: int, *, is_all: bool) -> None:
+    async def baseline(self, claims: Sequence[Claim], others: Sequence[Claim], now_ms: int) -> None:
         """See `port.Store`."""
 
         def work(connection: sqlite3.Connection) -> None:
+            workflows = {claim.manifest.workflow_id for claim in (*claims, *others)}
+            transactions.note_first_workflows(connection, workflows)
             for claim in claims:
                 transactions.claim_run(connection, claim, Baselined(now_ms), None, now_ms)
-            if is_all:
+            if not others:
                 transactions.release_workflows(connection, claims)
 
         await self._writer.write(work)
@@ -214,7 +217,10 @@ class SqliteStore:
     async def _read(self, query: Callable[[Reader], T]) -> T:
         if self._deferred:  # a reading sees all that was written before it was asked for
             await asyncio.wait(tuple(self._deferred))
-        return await asyncio.get_running_loop().run_in_executor(self._reading, query, self._reader)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, query, self._reader)
+        except sqlite3.Error as error:  # a disk that fails; whoever asked tries again later
+            raise StateUnwritable(f"the state cannot be read: {error}") from error
 
 
 def _connect(state: Path, origin: str | None, has_moved: bool) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ Each is called between BEGIN and COMMIT by the writer's thread, and may share it
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reconciler.core.model import (
@@ -28,7 +28,7 @@ from reconciler.core.model import (
 from reconciler.core.outcome import Created, Receipt
 from reconciler.core.plan import Claim
 from reconciler.core.reason import Reason
-from reconciler.core.sighting import Presence, Sighting
+from reconciler.core.sighting import Sighting
 from reconciler.core.submission import after
 from reconciler.store.port import Begun
 from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, columns_of, key_of, run_of
@@ -60,12 +60,12 @@ def put_sighting(connection: sqlite3.Connection, sighting: Sighting) -> None:
         _tell(connection, sighting.updated_ms, event, sighting.reason, **about)
 
 
-def note_first_workflows(connection: sqlite3.Connection, sightings: Sequence[Sighting]) -> None:
+def note_first_workflows(connection: sqlite3.Connection, wanted: Iterable[WorkflowId]) -> None:
     """While the state has no run: a workflow that turns out to have jobs already will be guarded."""
     if connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is None:
         connection.executemany(
             "INSERT OR IGNORE INTO workflows (workflow_id, is_guarded) VALUES (?, 1)",
-            {(it.workflow_id,) for it in sightings if it.presence is Presence.WANTED},
+            [(workflow_id,) for workflow_id in wanted],
         )
 
 
@@ -76,7 +76,12 @@ def claim_run(
     revision: str | None,
     now_ms: int,
 ) -> None:
-    """Make the row of a new run, give up the run that it replaces, and use up its approval."""
+    """Make the row of a new run, give up the run that it replaces, and use up its approval.
+
+    A run that was baselined already stays as it is.
+    """
+    if isinstance(state, Baselined) and _row(connection, claim.key) is not None:
+        return
     if claim.replaces is not None:
         give_up(connection, claim.replaces, claim.why, now_ms)
     manifest = claim.manifest
@@ -143,7 +148,7 @@ def record(
     )
     about: dict[str, Any] = {"workflow_id": begun.workflow_id, "revision": begun.revision}
     if isinstance(state, Accepted):
-        _saw_job(connection, begun.workflow_id, state.job_id)
+        saw_job(connection, begun.workflow_id, state.job_id)
         about["job_id"] = state.job_id
     why = getattr(state, "why", "") or getattr(state, "message", "")
     trace_id = begun.intent.trace_id
@@ -278,7 +283,8 @@ def _highest(connection: sqlite3.Connection, workflow_id: WorkflowId) -> int:
     return int(connection.execute(query, (workflow_id,)).fetchone()[0])
 
 
-def _saw_job(connection: sqlite3.Connection, workflow_id: WorkflowId, job_id: JobId) -> None:
+def saw_job(connection: sqlite3.Connection, workflow_id: WorkflowId, job_id: JobId) -> None:
+    """Note a job of the workflow: the next job of ours has a higher ID."""
     connection.execute(
         "UPDATE workflows SET highest = max(highest, ?) WHERE workflow_id = ?", (job_id, workflow_id)
     )

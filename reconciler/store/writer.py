@@ -121,8 +121,9 @@ class Writer:
             self._connection.execute("COMMIT")
             self._observe(time.perf_counter() - began_s, None)
         except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # what is refused is undone with the connection, at the latest
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
             refusal = StateUnwritable(f"{type(error).__name__}: {error}")
             self._observe(time.perf_counter() - began_s, refusal)
             for entry in group:
@@ -133,7 +134,10 @@ def _perform(connection: sqlite3.Connection, entry: _Entry) -> None:
     connection.execute("SAVEPOINT piece")
     try:
         entry.result = entry.work(connection)
-    except sqlite3.OperationalError:
+    except sqlite3.IntegrityError as error:
+        connection.execute("ROLLBACK TO piece")
+        entry.error = error
+    except sqlite3.Error:
         raise  # the disk or the file, not this piece of work
     except Exception as error:  # the piece's own, for whoever waits for it
         connection.execute("ROLLBACK TO piece")

@@ -37,8 +37,8 @@ def follower(stage: Stage) -> Follower:
 
 async def look(stage: Stage) -> None:
     """One round in which every workflow is due."""
-    for workflow_id in list(follower(stage)._asked_ms):
-        follower(stage)._asked_ms[workflow_id] = 0
+    for workflow_id in list(follower(stage)._asked_s):
+        follower(stage)._asked_s[workflow_id] = 0.0
     await follower(stage).look()
 
 
@@ -289,15 +289,15 @@ def test_what_the_last_daemon_followed_is_taken_up(tmp_path: Path) -> None:
 def test_young_jobs_are_asked_for_more_often_than_old_ones(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         now = 1_000_000
-        it = Follower(stage.store, stage.explorer, stage.parts.gate, stage.told, 6.0, lambda: now)
+        it = Follower(stage.store, stage.explorer, stage.parts.gate, stage.told, 6.0, now_ms, lambda: now)
         begun = Begun(RunKey(Name("a"), 1, 1), WorkflowId(SLOW), INTENT, b"", None, 0)
-        it.accepted(begun, Accepted(JobId(101), JobStatus.PREPARING, now))
-        assert it._due_ms(WorkflowId(SLOW)) - now == 1_000
-        now += YOUNG_ROUNDS * 6_000
+        it.accepted(begun, Accepted(JobId(101), JobStatus.PREPARING, 0))
+        assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(1.0)
+        now += YOUNG_ROUNDS * 6.0
         await it.look()
-        assert it._due_ms(WorkflowId(SLOW)) - now == 6_000
-        it.accepted(begun, Accepted(JobId(102), JobStatus.PREPARING, now))
-        assert it._due_ms(WorkflowId(SLOW)) - now == 1_000
+        assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(6.0)
+        it.accepted(begun, Accepted(JobId(102), JobStatus.PREPARING, 0))
+        assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(1.0)
 
     play(tmp_path, scene)
 

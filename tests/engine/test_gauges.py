@@ -63,7 +63,7 @@ def test_they_are_refreshed_after_changes_and_not_without(
             await stage.until(lambda: stage.told.of("manifests"))
             await stage.claimed("a")
             await stage.until(lambda: last(stage, "manifests") == {"Waiting": 1})
-            for _ in range(5):
+            for _ in range(50):
                 await stage.told.news()
             count = len(stage.told.of("manifests"))
             for _ in range(5):

@@ -325,7 +325,7 @@ def test_a_request_that_was_under_way_when_the_last_daemon_died_is_held(tmp_path
                 await stage.until_states(a="Held")
                 assert "nobody can tell" in (await stage.reasons())["a"]
         [told] = [line for line in logs if line["event"] == "held: found under way at start"]
-        assert (told["run"], told["trace"]) == ("a#1.1", "ab" * 16)
+        assert (told["name"], told["generation"], told["trace"]) == ("a", 1, "ab" * 16)
         assert stage.jobs() == []
 
     play_closed(tmp_path, scene)

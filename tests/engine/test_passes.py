@@ -170,12 +170,12 @@ def test_a_lock_that_was_left_behind_is_told_once_with_what_to_do(
         scripted(stage, *[BUSY] * 5)
         with capture_logs() as logs:
             async with passing(stage):
-                notice = await stage.until(lambda: stage.parts.status.notices.get("source"))
+                notice = await stage.until(lambda: stage.parts.status.source_trouble)
                 assert "git holds .git/index.lock" in notice
                 assert "remove the lock" in notice
                 await stage.until(lambda: stage.parts.status.is_planned)
         assert [line["event"] for line in logs].count("the source is not well") == 1
-        assert stage.parts.status.notices == {}
+        assert stage.parts.status.source_trouble == ""
 
     assert STALE_S == 300
     play(tmp_path, scene)
@@ -187,7 +187,7 @@ def test_passes_that_are_put_off_for_a_moment_tell_nobody(tmp_path: Path) -> Non
         with capture_logs() as logs:
             async with passing(stage):
                 await after(stage, 1)
-                assert stage.parts.status.notices == {}
+                assert stage.parts.status.source_trouble == ""
         assert logs == []
 
     play(tmp_path, scene)
@@ -200,9 +200,9 @@ def test_a_directory_that_is_missing_is_told_until_it_is_back(tmp_path: Path) ->
             passes = await after(stage, 2)
             assert not passes.pending
             assert not stage.parts.status.is_planned
-            assert "nothing is deleted or changed: no such directory" in stage.parts.status.notices["source"]
+            assert "nothing is deleted or changed: no such directory" in stage.parts.status.source_trouble
             await after(stage, 3)
-            await stage.until(lambda: not stage.parts.status.notices)
+            await stage.until(lambda: not stage.parts.status.source_trouble)
 
     play(tmp_path, scene, resync_s=0.05)
 
@@ -212,7 +212,7 @@ def test_a_tree_that_is_suddenly_empty_is_told_with_what_to_do_if_it_is_meant(tm
         await stage.claimed("a")
         stage.remove("a")
         async with passing(stage):
-            notice = await stage.until(lambda: stage.parts.status.notices.get("source"))
+            notice = await stage.until(lambda: stage.parts.status.source_trouble)
         assert "held 1 before" in notice
         assert "leave one manifest in it" in notice
         assert stage.parts.status.outcome == notice

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,6 +17,7 @@ from reconciler.engine.reconcile import Emptied, Planned
 from reconciler.engine.tasks import FirstListing, Submission
 from reconciler.errors import StateUnwritable
 from reconciler.source.tree import Missing, PutOff, PutOffReason
+from reconciler.store.sqlite import SqliteStore
 from tests.engine.stage import QUICK, SLOW, Stage, manifest_text, now_ms, play
 
 KEY = RunKey(Name("a"), 1, 1)
@@ -465,6 +467,37 @@ def test_nothing_is_decided_while_an_operator_is_served(tmp_path: Path) -> None:
             assert await stage.states() == {"a": "Waiting"}
         await passing
         assert await stage.states() == {"a": "Waiting", "b": "Waiting"}
+
+    play(tmp_path, scene)
+
+
+def test_a_plan_that_is_asked_for_while_a_pass_is_recorded_is_about_what_the_pass_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it would take the manifest of before for a change back, and submit that once more."""
+    is_recording, may_go_on = asyncio.Event(), asyncio.Event()
+    observe = SqliteStore.observe
+
+    async def slow(*arguments: Any) -> None:
+        is_recording.set()
+        await may_go_on.wait()
+        await observe(*arguments)
+
+    async def scene(stage: Stage) -> None:
+        await stage.claimed("a")
+        await submitted(stage, "a", 101)
+        stage.write("a", value="y")
+        monkeypatch.setattr(
+            SqliteStore, "observe", lambda *arguments: asyncio.ensure_future(slow(*arguments))
+        )
+        passing = asyncio.create_task(stage.parts.reconciler.reconcile())
+        await is_recording.wait()
+        planning = asyncio.create_task(stage.parts.reconciler.replan())
+        await asyncio.sleep(0)
+        may_go_on.set()
+        await passing
+        await planning
+        assert (await stage.latest("a")).key.generation == 2
 
     play(tmp_path, scene)
 

@@ -203,6 +203,9 @@ class Unhurried:
     def __init__(self) -> None:
         self.asked, self.go = asyncio.Event(), asyncio.Event()
 
+    async def log_in(self) -> None:
+        pass
+
     async def submit(self, *_: object, **__: object) -> NotCreated:
         self.asked.set()
         await self.go.wait()
@@ -356,7 +359,7 @@ def test_a_drain_does_not_wait_for_the_gate(tmp_path: Path, task: str) -> None:
         for _ in range(3):
             stage.parts.gate.went(Unreachable("refused"))
         worker = asyncio.create_task(stage.parts.workers.run())
-        await stage.until(lambda: stage.parts.workers.busy)
+        await stage.until(lambda: stage.parts.workers._turn.locked())
         stage.parts.workers.drain()
         await asyncio.wait_for(worker, 1)
         assert requests(stage, "any") == 0

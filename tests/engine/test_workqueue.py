@@ -69,6 +69,30 @@ def test_the_oldest_is_known() -> None:
     assert queue.oldest_ms() == 1
 
 
+def test_a_key_is_not_worked_on_twice_at_once_in_two_lanes() -> None:
+    queue = queue_of(("a", "1"))
+    assert queue.take(9).key == "a"
+    queue.put("a", "2", "moved", 10)
+    assert queue.take(11) is None
+    queue.done("1")
+    assert queue.take(12).task == "moved"
+
+
+def test_what_is_put_back_gives_way_to_something_newer() -> None:
+    queue = queue_of(("a", "1"))
+    taken = queue.take(9)
+    queue.put("a", "1", "newer", 10)
+    queue.put_back(taken, 11, 12)
+    queue.done("1")
+    assert queue.take(99).task == "newer"
+
+
+def test_a_clock_that_was_set_back_makes_nothing_wait_for_it() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.put("a", "1", "task", 10**12, due_ms=10**12 + 5_000)
+    assert queue.take(10**12 - 7_200_000).key == "a"
+
+
 class Machine(RuleBasedStateMachine):
     """Whatever is called in whatever order: one worker a lane, and nothing due is ever stuck."""
 
@@ -77,7 +101,7 @@ class Machine(RuleBasedStateMachine):
         self.queue: WorkQueue[int] = WorkQueue()
         self.now_ms = 0
         self.wanted: dict[str, tuple[str, int]] = {}
-        self.busy: set[str] = set()
+        self.busy: dict[str, str] = {}
 
     @rule(key=st.sampled_from("abcde"), lane=st.sampled_from("123"), wait_ms=st.integers(0, 3))
     def put(self, key: str, lane: str, wait_ms: int) -> None:
@@ -93,18 +117,20 @@ class Machine(RuleBasedStateMachine):
     def take(self) -> None:
         entry = self.queue.take(self.now_ms)
         takeable = {
-            key for key, (lane, due) in self.wanted.items() if due <= self.now_ms and lane not in self.busy
+            key
+            for key, (lane, due) in self.wanted.items()
+            if due <= self.now_ms and lane not in self.busy and key not in self.busy.values()
         }
         assert (entry is not None) == bool(takeable)
         if entry is not None:
             assert entry.key in takeable
-            self.busy.add(entry.lane)
+            self.busy[entry.lane] = entry.key
             del self.wanted[entry.key]
 
     @rule(lane=st.sampled_from("123"))
     def done(self, lane: str) -> None:
         if lane in self.busy:
-            self.busy.discard(lane)
+            del self.busy[lane]
             self.queue.done(lane)
 
     @rule()

@@ -49,7 +49,7 @@ def test_the_items_are_those_that_get_prints() -> None:
     answer = got("/api/v1/manifests")
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == {"items": [as_json(one) for one in VIEW.known]}
-    assert got("/api/v1/manifests/sssp").json() == as_json(VIEW.known[1])
+    assert got("/api/v1/manifests/sssp").json() == {"items": [as_json(VIEW.known[1])]}
 
 
 @pytest.mark.parametrize("name", ["nobody", "..%2f..", "%00", "a" * 300])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from reconciler.source.links import Broken, Reached, follow
 
 
@@ -36,14 +34,6 @@ def test_two_dots_after_a_link_go_up_from_its_target_as_the_kernel_goes(tmp_path
     end = follow(f"{tmp_path}/link/../jobs.d").end
     assert isinstance(end, Reached)
     assert end.path == str(tmp_path / "deep" / "jobs.d")
-
-
-def test_a_relative_path_begins_at_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "jobs.d").mkdir()
-    monkeypatch.chdir(tmp_path)
-    assert follow("jobs.d") == follow(str(tmp_path / "jobs.d"))
 
 
 def test_a_link_exchanged_for_one_with_the_same_text_is_another_link(tmp_path: Path) -> None:

@@ -80,7 +80,6 @@ class StoreContract:
     def test_a_new_state_knows_nothing(self, stored: Any) -> None:
         async def scenario(store: Store) -> None:
             assert await store.sightings() == {}
-            assert not await store.has_runs()
             assert await store.items() == []
             assert await store.item(A) is None
 
@@ -280,7 +279,7 @@ class StoreContract:
         async def scenario(store: Store) -> None:
             await store.observe([sighting()], [], [], 1)
             await store.workflow_listed(WORKFLOW, JobId(5), 2)
-            await store.baseline([claim()], 3, is_all=True)
+            await store.baseline([claim()], [], 3)
             world = await store.world([A], [WORKFLOW])
             assert isinstance(world.names[A].latest.state, Baselined)
             assert not world.workflows[WORKFLOW].is_guarded
@@ -291,8 +290,37 @@ class StoreContract:
         async def scenario(store: Store) -> None:
             await store.observe([sighting(), sighting("b")], [], [], 1)
             await store.workflow_listed(WORKFLOW, JobId(5), 2)
-            await store.baseline([claim()], 3, is_all=False)
+            await store.baseline([claim()], [claim("b")], 3)
             assert (await store.world([], [WORKFLOW])).workflows[WORKFLOW].is_guarded
+
+        stored(scenario)
+
+    def test_a_baseline_in_a_new_state_leaves_the_workflows_of_the_others_to_be_guarded(
+        self, stored: Any
+    ) -> None:
+        async def scenario(store: Store) -> None:
+            await store.baseline([claim()], [claim("b")], 1)
+            await store.workflow_listed(WORKFLOW, JobId(5), 2)
+            assert (await store.world([], [WORKFLOW])).workflows[WORKFLOW].is_guarded
+
+        stored(scenario)
+
+    def test_a_run_that_was_baselined_twice_is_baselined(self, stored: Any) -> None:
+        async def scenario(store: Store) -> None:
+            await store.baseline([claim()], [], 1)
+            await store.baseline([claim()], [], 2)
+            latest = (await store.world([A], [])).names[A].latest
+            assert isinstance(latest.state, Baselined)
+
+        stored(scenario)
+
+    def test_a_job_that_a_later_listing_showed_raises_the_baseline(self, stored: Any) -> None:
+        async def scenario(store: Store) -> None:
+            await claimed(store, "a")
+            await store.jobs_seen(WORKFLOW, JobId(41))
+            begun = await store.begin(KEY, TRACE, 20)
+            assert begun is not None
+            assert begun.intent.baseline == 41
 
         stored(scenario)
 
