@@ -1,7 +1,7 @@
-"""Another implementation of the Explorer API, written from its reference alone and sharing nothing with the sandbox.
+"""Another implementation of the Explorer API, written from its reference alone: no relative of the sandbox.
 
 Plain threads and blocking sockets from the standard library. It remembers every request that it got, and can
-be told to lose sessions, to drop replies after creating a job, and to refuse.
+be told to lose sessions, to refuse, to answer something else, and to keep or drop replies once a job is made.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -19,21 +20,58 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 ROOT = "/api-open/v1"
+PATIENCE_S = 30.0
 
 
-@dataclass
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived; `at_s` is of a clock that only goes forward."""
+
+    at_s: float
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Job:
     """One job as this server knows it, with what it was asked for."""
 
     id: int
     workflow: str
     body: bytes
-    headers: dict[str, str]
     made_s: float
 
     @property
     def input(self) -> Any:
         return json.loads(self.body).get("input", {})
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is answered: a body that is not bytes is sent as JSON."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """No answer: the connection is closed."""
+
+
+Answer = Reply | Cut
+HTML = Reply(200, b"<html><body>Please stand by</body></html>", {"Content-Type": "text/html"})
+
+
+def refusal(code: int, message: str = "no") -> Reply:
+    """Explorer's own refusal: the HTTP status is the code's first three digits."""
+    return Reply(code // 100_000, {"code": code, "message": message})
+
+
+def no_instead(_workflow: str, _body: bytes) -> Answer | None:
+    return None
 
 
 @dataclass
@@ -43,29 +81,41 @@ class OtherExplorer:
     user: str = "root"
     password: str = "nebula-password"
     first_id: int = 5000
-    job_s: float = 0.4
+    job_s: float = 0.3
+    port: int = 0
+    tls: ssl.SSLContext | None = None
+    is_old: bool = False
+    """Whether it knows only the credentials of servers before 3.3."""
+
     missing_workflows: set[str] = field(default_factory=set)
-    before_create: Callable[[str, bytes], tuple[int, Any] | None] = lambda workflow, body: None
+    instead_of_job: Callable[[str, bytes], Answer | None] = no_instead
     """May answer a submission instead of creating a job."""
 
-    lose_reply: Callable[[Job], bool] = lambda job: False
-    """Whether the connection is cut after this job was created."""
+    before_reply: Callable[[Job], Answer | None] = lambda _job: None
+    """Called once a job was created, in the request's own thread: may wait, and may answer something else."""
+
+    instead_of_login: Callable[[str], Answer | None] = lambda _authorization: None
+    instead_of_reading: Callable[[str, str], Answer | None] = lambda _path, _cookie: None
 
     def __post_init__(self) -> None:
         self.jobs: list[Job] = []
-        self.requests: list[tuple[float, str, str]] = []
+        self.requests: list[Seen] = []
         self.tokens: set[str] = set()
         self.logins = 0
         self._ids = itertools.count(self.first_id)
-        self._lock = threading.Lock()
+        self._news = threading.Condition(threading.RLock())
         server = self
 
         class Handler(_Handler):
             explorer = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._http = _Server(("127.0.0.1", self.port), Handler)
+        if self.tls:
+            self._http.socket = self.tls.wrap_socket(
+                self._http.socket, server_side=True, do_handshake_on_connect=False
+            )
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._http.server_address[1]}"
 
     def __enter__(self) -> OtherExplorer:
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
@@ -77,30 +127,49 @@ class OtherExplorer:
         self._http.server_close()
         self._thread.join()
 
-    def forget_sessions(self) -> None:
-        self.tokens.clear()
+    def wait_until(self, condition: Callable[[], bool], deadline_s: float = PATIENCE_S) -> bool:
+        """Whether this became true within the deadline; looked at again after each request and each job."""
+        with self._news:
+            return self._news.wait_for(condition, deadline_s)
 
-    def add_job(self, workflow: str, body: bytes = b'{"input":{}}', headers: dict[str, str] | None = None) -> Job:
-        with self._lock:
-            job = Job(next(self._ids), workflow, body, headers or {}, time.time())
-            self.jobs.append(job)
-            return job
+    def wait_for_jobs(self, count: int, deadline_s: float = PATIENCE_S) -> None:
+        assert self.wait_until(lambda: len(self.jobs) >= count, deadline_s), f"{len(self.jobs)} jobs came"
+
+    def submissions(self) -> list[Seen]:
+        return [seen for seen in list(self.requests) if seen.method == "POST" and seen.path.endswith("/jobs")]
 
     def jobs_of(self, workflow: str) -> list[Job]:
         return [job for job in list(self.jobs) if job.workflow == workflow]
 
+    def forget_sessions(self) -> None:
+        self.tokens.clear()
+
+    def add_job(self, workflow: str, body: bytes = b'{"input":{}}') -> Job:
+        with self._news:
+            job = Job(next(self._ids), workflow, body, time.time())
+            self.jobs.append(job)
+            self._news.notify_all()
+            return job
+
+    def remember(self, seen: Seen) -> None:
+        with self._news:
+            self.requests.append(seen)
+            self._news.notify_all()
+
     def login(self, credential: str) -> str | None:
         try:
-            user, password = json.loads(base64.b64decode(credential))
+            text = base64.b64decode(credential).decode()
+            user, password = text.split(":", 1) if self.is_old else json.loads(text)
         except ValueError:
             return None
         if (user, password) != (self.user, self.password):
             return None
-        self.logins += 1
-        payload = base64.urlsafe_b64encode(json.dumps({"user": user, "password": password}).encode())
-        token = f"eyJhbGciOiJIUzI1NiJ9.{payload.decode().rstrip('=')}.{self.logins}signature"
-        self.tokens.add(token)
-        return token
+        with self._news:
+            self.logins += 1
+            payload = base64.urlsafe_b64encode(json.dumps({"user": user, "password": password}).encode())
+            token = f"eyJhbGciOiJIUzI1NiJ9.{payload.decode().rstrip('=')}.{self.logins}signature"
+            self.tokens.add(token)
+            return token
 
     def shown(self, job: Job) -> dict[str, Any]:
         age_s = time.time() - job.made_s
@@ -118,6 +187,25 @@ class OtherExplorer:
         }
 
 
+class KeptReply:
+    """Keeps the reply to each submission back, once its job is made, until it is let go."""
+
+    def __init__(self, explorer: OtherExplorer) -> None:
+        self.go = threading.Event()
+        explorer.before_reply = self._keep
+
+    def _keep(self, _: Job) -> Cut | None:
+        return None if self.go.wait(20) else Cut()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up, or does not trust our certificate, is nothing to print."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     explorer: OtherExplorer
     protocol_version = "HTTP/1.1"
@@ -128,19 +216,22 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = urlsplit(self.path).path
-        self.explorer.requests.append((time.time(), "POST", path))
+        self._remember(path)
         if path == f"{ROOT}/connect":
             return self._connect()
         if not self._has_session():
-            return self._say(401, {"code": 40104001, "message": "ErrSession"})
+            return self._say(refusal(40104001, "ErrSession"))
         workflow = path.removeprefix(f"{ROOT}/workflows/").removesuffix("/jobs")
         return self._create(workflow, body)
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        self.explorer.requests.append((time.time(), "GET", url.path))
+        self._remember(url.path)
+        instead = self.explorer.instead_of_reading(url.path, self.headers.get("Cookie", ""))
+        if instead is not None:
+            return self._say(instead)
         if not self._has_session():
-            return self._say(401, {"code": 40104001, "message": "ErrSession"})
+            return self._say(refusal(40104001, "ErrSession"))
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         parts = url.path.removeprefix(ROOT).strip("/").split("/")
         if parts[0] == "workflows":
@@ -149,51 +240,63 @@ class _Handler(BaseHTTPRequestHandler):
             return self._list(list(self.explorer.jobs), query)
         return self._detail(parts[1])
 
+    def _remember(self, path: str) -> None:
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        self.explorer.remember(Seen(time.monotonic(), self.command, path, headers))
+
     def _connect(self) -> None:
-        scheme, _, credential = self.headers.get("Authorization", "").partition(" ")
+        authorization = self.headers.get("Authorization", "")
+        instead = self.explorer.instead_of_login(authorization)
+        if instead is not None:
+            return self._say(instead)
+        scheme, _, credential = authorization.partition(" ")
         token = self.explorer.login(credential) if scheme == "Bearer" else None
         if token is None:
-            return self._say(401, {"code": 40104000, "message": "ErrUnauthorized"})
-        cookie = f"explorer_token={token}; Path=/; Max-Age=259200; HttpOnly"
-        return self._say(200, {"code": 0, "data": {"success": True}, "message": "Success"}, cookie=cookie)
+            return self._say(refusal(40104000, "ErrUnauthorized"))
+        cookie = {"Set-Cookie": f"explorer_token={token}; Path=/; Max-Age=259200; HttpOnly"}
+        return self._say(Reply(200, {"code": 0, "data": {"success": True}, "message": "Success"}, cookie))
 
     def _create(self, workflow: str, body: bytes) -> None:
         if workflow in self.explorer.missing_workflows:
-            return self._say(404, {"code": 40404000, "message": "ErrNotFound"})
-        instead = self.explorer.before_create(workflow, body)
+            return self._say(refusal(40404000, "ErrNotFound"))
+        instead = self.explorer.instead_of_job(workflow, body)
         if instead is not None:
-            return self._say(*instead)
-        job = self.explorer.add_job(workflow, body, dict(self.headers))
-        if self.explorer.lose_reply(job):
-            self.close_connection = True
-            return None
-        return self._say(200, {"code": 0, "data": {"id": job.id}, "message": "Success"})
+            return self._say(instead)
+        job = self.explorer.add_job(workflow, body)
+        usual = Reply(200, {"code": 0, "data": {"id": job.id}, "message": "Success"})
+        return self._say(self.explorer.before_reply(job) or usual)
 
     def _list(self, jobs: list[Job], query: dict[str, str]) -> None:
         size, page = int(query.get("pageSize", 10)), int(query.get("page", 1))
         newest = sorted(jobs, key=lambda job: -job.id)[(page - 1) * size : page * size]
         items = [self.explorer.shown(job) for job in newest]
         data = {"items": items, "total": len(jobs), "Page": page, "PageSize": size}
-        self._say(200, {"code": 0, "data": data, "message": "Success"})
+        self._say(Reply(200, {"code": 0, "data": data, "message": "Success"}))
 
     def _detail(self, job_id: str) -> None:
         for job in list(self.explorer.jobs):
             if str(job.id) == job_id:
-                return self._say(200, {"code": 0, "data": {**self.explorer.shown(job), "tasks": []}})
-        return self._say(500, {"code": 50004001, "message": "ErrInternalDatabase"})
+                data = {**self.explorer.shown(job), "tasks": []}
+                return self._say(Reply(200, {"code": 0, "data": data}))
+        return self._say(refusal(50004001, "ErrInternalDatabase"))
 
     def _has_session(self) -> bool:
         cookie = self.headers.get("Cookie", "")
         return cookie.removeprefix("explorer_token=") in self.explorer.tokens
 
-    def _say(self, status: int, answer: Any, cookie: str | None = None) -> None:
-        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response_only(status)
-        self.send_header("Date", formatdate(usegmt=True))
-        self.send_header("Traceparent", f"00-{'1' * 32}-{'2' * 16}-00")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if cookie:
-            self.send_header("Set-Cookie", cookie)
+    def _say(self, answer: Answer) -> None:
+        if isinstance(answer, Cut):
+            self.close_connection = True
+            return
+        body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        self.send_response_only(answer.status)
+        headers = {
+            "Date": formatdate(usegmt=True),
+            "Traceparent": f"00-{'1' * 32}-{'2' * 16}-00",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+        }
+        for key, value in (headers | answer.headers).items():
+            self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body)
