@@ -1,0 +1,119 @@
+"""`get`: what is known of each name, as a table, as JSON and as names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.model import JobId
+from reconciler.core.outcome import Created, NotCreated, Refused, Unclear
+from tests.cli.lasting import left_behind
+from tests.cli.started import Command
+from tests.engine.stage import SLOW, Stage, now_ms
+
+KEYS = [
+    *("name", "path", "workflowId", "digest", "generation", "attempt", "state", "reason", "jobId"),
+    *("jobStatus", "candidates", "revision", "traceId", "submittedAt", "updatedAt"),
+]
+
+
+async def some(stage: Stage) -> None:
+    """One name in each of several states."""
+    receipts = {
+        "runs": Created(JobId(101)),
+        "held": Unclear("reset"),
+        "refused": NotCreated(Refused(40004001, "no such\x1b[2J task 蒂姆")),
+    }
+    for name, receipt in receipts.items():
+        await stage.claimed(name, SLOW)
+        begun = await stage.store.begin((await stage.latest(name)).key, "ab" * 16, now_ms())
+        await stage.store.record(begun, receipt, now_ms(), 0.0)
+    stage.write("later", suspend=True)
+    await stage.parts.reconciler.reconcile()
+
+
+@pytest.fixture
+def known(tmp_path: Path, command: Command) -> Command:
+    left_behind(tmp_path, some)
+    return command
+
+
+def test_each_name_is_a_row(known: Command) -> None:
+    ended = known("get")
+    assert ended.status == 0
+    titles, *rows = ended.lines
+    assert titles.split() == ["NAME", "STATE", "JOB", "STATUS", "GEN", "AGE", "REASON"]
+    assert [row.split()[:5] for row in rows] == [
+        ["held", "Held", "-", "-", "1"],
+        ["later", "Suspended", "-", "-", "-"],
+        ["refused", "Rejected", "-", "-", "1"],
+        ["runs", "Running", "101", "Preparing", "1"],
+    ]
+    assert rows[1].endswith("the manifest is suspended")
+
+
+def test_what_explorer_said_cannot_steer_the_terminal(known: Command) -> None:
+    assert "40004001 no such\\u001b[2J task 蒂姆" in known("get").out
+
+
+def test_on_a_terminal_only_the_reason_is_cut(known: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = known("get").lines
+    assert max(map(len, lines)) == 60
+    assert lines[1].endswith("…")
+
+
+def test_programs_get_json(known: Command) -> None:
+    items = known("get", "-o", "json").json["items"]
+    assert [list(item) for item in items] == [KEYS] * 4
+    runs = items[-1]
+    assert (runs["jobId"], runs["jobStatus"], runs["traceId"]) == ("101", "Preparing", "ab" * 16)
+    assert (runs["path"], runs["workflowId"], runs["candidates"]) == ("runs.yaml", SLOW, [])
+    assert runs["submittedAt"].endswith("Z")
+    assert items[1]["jobId"] is None
+
+
+def test_names_are_all_that_a_script_may_want(known: Command) -> None:
+    assert known("get", "-o", "name").lines == ["held", "later", "refused", "runs"]
+
+
+def test_some_names_may_be_asked_for(known: Command) -> None:
+    ended = known("get", "runs", "held", "-o", "name")
+    assert (ended.status, ended.lines) == (0, ["held", "runs"])
+
+
+def test_a_name_that_nobody_knows_is_an_error_after_the_others(known: Command) -> None:
+    ended = known("get", "runs", "who", "what", "-o", "name")
+    assert (ended.status, ended.lines) == (1, ["runs"])
+    assert ended.err == "error: no manifest is known under what, who; `reconciler get` lists all\n"
+
+
+@pytest.mark.parametrize(("output", "out"), [("table", ""), ("name", ""), ("json", '{\n  "items": []\n}\n')])
+def test_before_the_first_run_nothing_is_known(command: Command, output: str, out: str) -> None:
+    ended = command("get", "-o", output)
+    assert (ended.status, ended.out) == (0, out)
+    assert ("nothing is known yet" in ended.err) == (output == "table")
+    assert "--sandbox" not in ended.err
+
+
+def test_who_has_only_tried_the_sandbox_is_told_where_to_look(command: Command, tmp_path: Path) -> None:
+    (tmp_path / ".reconciler" / "sandbox").mkdir(parents=True)
+    (tmp_path / ".reconciler" / "sandbox" / "state.db").touch()
+    assert "what the sandbox did: `reconciler get --sandbox`" in command("get").err
+
+
+def test_long_and_wide_values_keep_their_columns(tmp_path: Path, command: Command) -> None:
+    long = "n" + "ame-" * 40 + "x"
+
+    async def scene(stage: Stage) -> None:
+        stage.write(long, suspend=True)
+        stage.write("b", suspend=True)
+        await stage.parts.reconciler.reconcile()
+
+    left_behind(tmp_path, scene)
+    lines = command("get").lines
+    assert (
+        len({line.index(word) for line, word in zip(lines, ["STATE", *["Suspended"] * 2], strict=True)}) == 1
+    )

@@ -1,0 +1,173 @@
+"""How commands end: their exit statuses, and what is said where they fail."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+
+from reconciler import __version__
+from reconciler.cli import main as module
+from reconciler.cli.main import COMMANDS, cli
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.store.lock import Lock
+from tests.cli.started import Command, start
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """From now on every command ends by this."""
+
+    def ends(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "main", ends)
+
+
+def test_help_lists_every_command_in_the_order_of_use(command: Command) -> None:
+    ended = command("--help")
+    assert ended.status == 0
+    listed = [line.split()[0] for line in ended.out.partition("Commands:\n")[2].splitlines()]
+    assert listed == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_what_it_does(command: Command, name: str) -> None:
+    ended = command(name, "-h")
+    assert ended.status == 0
+    assert f"Usage: reconciler {name}" in ended.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("levitate",), ("--levitate",), ("plan", "--levitate"), ("plan", "-o", "xml"), ("approve",)],
+)
+def test_what_is_not_understood_is_a_usage_error(command: Command, arguments: tuple[str, ...]) -> None:
+    ended = command(*arguments)
+    assert ended.status == 64
+    assert "Usage: reconciler" in ended.err
+    assert ended.out == ""
+
+
+def test_the_version_is_told_either_way(command: Command) -> None:
+    assert command("--version").out == command("version").out.replace(" ", ", version ")
+    assert __version__ in command("version").out
+
+
+def test_all_wrong_settings_are_told_at_once(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECONCILER_RESYNC_S", "-1")
+    monkeypatch.setenv("RECONCILER_RATE", "fast")
+    monkeypatch.setenv("RECONCILER_RESINK_S", "1")
+    ended = command("plan")
+    assert ended.status == 78
+    lines = ended.err.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("error: RECONCILER_R") for line in lines)
+
+
+def test_a_missing_setting_for_explorer_is_told_by_run_only(command: Command) -> None:
+    ended = command("run", "--once")
+    assert ended.status == 78
+    assert "RECONCILER_EXPLORER_URL" in ended.err
+    assert command("plan").status == 0
+
+
+def test_a_file_of_settings_counts(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('jobs_dir = "elsewhere"\n')
+    assert "elsewhere" in command("plan", "--config", "settings.toml").err
+    assert command("plan", "--config", "settings.toml", "--jobs-dir", "jobs.d").status == 0
+
+
+def test_a_state_in_use_ends_with_75_and_names_the_holder(command: Command, tmp_path: Path) -> None:
+    state = tmp_path / ".reconciler/sandbox/state.db"
+    state.parent.mkdir(parents=True)
+    lock = Lock.take(state, {"pid": 4711, "host": "over-there", "since": "yesterday"})
+    ended = command("run", "--once", "--sandbox")
+    lock.release()
+    assert ended.status == 75
+    assert ended.err.splitlines()[-1].endswith("is in use by process 4711 on over-there, since yesterday")
+
+
+def test_an_explorer_out_of_reach_ends_once_with_69(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jobs.d" / "a.yaml").write_text(
+        "{apiVersion: reconciler/v1, kind: WorkflowJob, metadata: {name: a}, spec: {workflowId: 1}}"
+    )
+    (tmp_path / "password").write_text("secret")
+    monkeypatch.setenv("RECONCILER_EXPLORER_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("RECONCILER_USERNAME", "root")
+    monkeypatch.setenv("RECONCILER_PASSWORD_FILE", "password")
+    monkeypatch.setenv("RECONCILER_GRAPHD_ADDRESS", "graphd:9669")
+    ended = command("run", "--once", "--state", "state.db")
+    assert ended.status == 69
+    assert "secret" not in ended.err
+    monkeypatch.setenv("RECONCILER_EXPLORER_URL", "http://127.0.0.1:2")
+    ended = command("run", "--once", "--state", "state.db")
+    assert ended.status == 78
+    assert "belongs to the Explorer at http://127.0.0.1:1" in ended.err
+    assert command("run", "--once", "--state", "state.db", "--explorer-moved").status == 69
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), click.Abort()])
+def test_an_interruption_ends_with_130(
+    command: Command, monkeypatch: pytest.MonkeyPatch, interruption: BaseException
+) -> None:
+    raising(monkeypatch, interruption)
+    assert command("plan").status == 130
+
+
+def test_an_error_is_told_line_by_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, ReconcilerError("one\ntwo"))
+    ended = command("plan")
+    assert (ended.status, ended.err) == (1, "error: one\nerror: two\n")
+
+
+def test_a_command_that_gives_no_status_is_done(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "main", lambda **_: None)
+    assert command("plan").status == ExitCode.DONE
+
+
+@pytest.mark.parametrize("arguments", [("schema",), ("validate", "-o", "json"), ("plan", "-o", "json")])
+def test_nothing_is_said_to_a_reader_who_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "jobs.d").mkdir()
+    monkeypatch.chdir(tmp_path)
+    reader, writer = os.pipe()
+    os.close(reader)
+    errors = io.StringIO()
+    out = os.fdopen(writer, "w", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", out)
+        patch.setattr("sys.stderr", errors)
+        status = start(*arguments)
+    with suppress(BrokenPipeError):
+        out.close()
+    assert (status, errors.getvalue()) == (1, "")
+
+
+def test_version_and_help_load_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from reconciler.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'httpx', 'jsonschema', 'structlog', 'yaml', 'rich', 'sqlite3', 'starlette'}\n"
+        "print(*heavy & set(sys.modules))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script, "version"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.splitlines()[-1] == ""
+
+
+def test_the_table_of_commands_names_functions_that_exist() -> None:
+    context = click.Context(cli)
+    assert [cli.get_command(context, name) is not None for name in module.COMMANDS] == [True] * len(COMMANDS)
+    assert cli.get_command(context, "levitate") is None

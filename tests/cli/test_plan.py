@@ -1,0 +1,158 @@
+"""`plan`: what would happen, for people and for programs, and its exit statuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.plan import word_of
+from reconciler.core.model import JobId, Name, RunKey, WorkflowId
+from reconciler.core.outcome import Created, NotCreated, Throttled, Unclear
+from reconciler.core.plan import Claim, GiveUp, Nothing, Submit, Wait
+from reconciler.core.reason import Reason
+from tests.cli.lasting import left_behind
+from tests.cli.started import Command
+from tests.core.builders import manifest
+from tests.engine.stage import QUICK, SLOW, Stage, manifest_text, now_ms
+
+KEY = RunKey(Name("a"), 1, 1)
+
+
+def write(directory: Path, *names: str, suspend: bool = False) -> None:
+    for name in names:
+        text = manifest_text(name, suspend=suspend)
+        (directory / "jobs.d" / f"{name}.yaml").write_text(text)
+
+
+async def sent(stage: Stage, name: str, receipt: Created | NotCreated | Unclear) -> None:
+    begun = await stage.store.begin((await stage.latest(name)).key, "ab" * 16, now_ms())
+    await stage.store.record(begun, receipt, now_ms(), 0.99)
+
+
+async def all_kinds(stage: Stage) -> None:
+    """A state with a run in every situation that a plan tells of."""
+    for name in ("done", "held", "backoff", "gone", "unsent"):
+        await stage.claimed(name)
+    await sent(stage, "done", Created(JobId(101)))
+    await sent(stage, "held", Unclear("reset"))
+    await sent(stage, "backoff", NotCreated(Throttled(50.0)))
+    stage.remove("gone")
+    stage.write("unsent", suspend=True)
+    stage.write("new", SLOW)
+    stage.write_text("broken.yaml", "metadata: {name: broken}\n")
+
+
+def test_a_fresh_directory_is_planned_without_a_state(tmp_path: Path, command: Command) -> None:
+    write(tmp_path, "a")
+    ended = command("plan")
+    assert ended.status == 0
+    assert ended.lines == [
+        "ACTION  NAME  WHY",
+        "submit  a     waits until Explorer has listed the workflow's jobs once",
+        "Plan: 1 to submit, 0 with nothing to do.",
+    ]
+    assert not (tmp_path / ".reconciler").exists()
+
+
+def test_an_empty_directory_has_nothing_to_do(command: Command) -> None:
+    ended = command("plan", "--detailed-exitcode")
+    assert (ended.status, ended.out) == (0, "Plan: 0 to submit, 0 with nothing to do.\n")
+
+
+def test_every_situation_is_told_with_its_reason(tmp_path: Path, command: Command) -> None:
+    left_behind(tmp_path, all_kinds)
+    ended = command("plan", "-o", "json")
+    assert {it["name"]: it["action"] for it in ended.json["actions"]} == {
+        "done": "nothing",
+        "held": "held",
+        "backoff": "submit",
+        "gone": "wait",
+        "unsent": "give up",
+        "new": "submit",
+        "broken": "invalid",
+    }
+    reasons = {it["name"]: it["reason"] for it in ended.json["actions"]}
+    assert reasons["backoff"] == f"{Reason.BACKOFF}: Explorer asks to wait 50 s"
+    assert reasons["gone"] == Reason.ABSENT_ONCE
+    assert ended.status == 1
+
+
+def test_people_are_told_what_is_not_settled_and_the_rest_is_counted(
+    tmp_path: Path, command: Command
+) -> None:
+    left_behind(tmp_path, all_kinds)
+    ended = command("plan")
+    assert {line.split()[1] for line in ended.lines if line.startswith("submit ")} == {"backoff", "new"}
+    assert not any(" done " in line for line in ended.lines)
+    assert ended.lines[-1] == (
+        "Plan: 2 to submit, 1 to give up, 1 waiting, 1 held, 1 invalid, 1 with nothing to do."
+    )
+    assert ended.err.startswith("broken.yaml:1:1: ")
+    assert ended.status == 1
+
+
+@pytest.mark.parametrize(("option", "status"), [((), 0), (("--detailed-exitcode",), 2)])
+def test_changes_that_are_pending_have_a_status_if_it_is_asked_for(
+    tmp_path: Path, command: Command, option: tuple[str, ...], status: int
+) -> None:
+    write(tmp_path, "a")
+    assert command("plan", *option).status == status
+    write(tmp_path, "a", suspend=True)
+    assert command("plan", *option).status == 0
+
+
+def test_problems_count_more_than_what_is_pending(tmp_path: Path, command: Command) -> None:
+    write(tmp_path, "a")
+    (tmp_path / "jobs.d" / "odd.yaml").write_text("\0")
+    ended = command("plan", "--detailed-exitcode")
+    assert ended.status == 1
+    assert "1 invalid" in ended.lines[-1]
+
+
+def test_too_many_new_runs_end_with_the_hash_to_approve(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECONCILER_MAX_NEW", "1")
+    write(tmp_path, "a", "b")
+    ended, as_json = command("plan", "--detailed-exitcode"), command("plan", "-o", "json").json
+    assert ended.status == 2
+    assert ended.lines[-1] == f"2 new runs wait for you: reconciler approve {as_json['hash']}"
+    assert as_json["isGuarded"] is True
+    assert [it["name"] for it in as_json["unapproved"]] == ["a", "b"]
+    assert {it["reason"] for it in as_json["actions"]} == {str(Reason.TOO_MANY_NEW)}
+
+
+def test_the_state_of_the_sandbox_is_asked_for_by_name(tmp_path: Path, command: Command) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.claimed("a")
+
+    write(tmp_path, "a")
+    left_behind(tmp_path, scene)
+    assert str(Reason.SEND) in command("plan").out
+    assert str(Reason.NOT_LISTED) in command("plan", "--sandbox").out
+    assert str(Reason.SEND) in command("plan", "--sandbox", "--state", ".reconciler/state.db").out
+
+
+def test_a_state_that_is_none_is_an_error(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "state.db").write_text("not a database at all" * 100)
+    ended = command("plan", "--state", "state.db")
+    assert ended.status == 1
+    assert ended.err.startswith("error: state.db cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("action", "word"),
+    [
+        (Claim(manifest(), KEY, Reason.FIRST), "submit"),
+        (Submit(KEY, WorkflowId(QUICK), Reason.SEND), "submit"),
+        (Wait(Name("a"), Reason.NOT_LISTED), "submit"),
+        (Wait(Name("a"), Reason.WORKFLOW_HAS_JOBS), "wait"),
+        (GiveUp(KEY, Reason.DELETED), "give up"),
+        (Nothing(Name("a"), Reason.UNREADABLE), "invalid"),
+        (Nothing(Name("a"), Reason.HELD), "held"),
+        (Nothing(Name("a"), Reason.REJECTED), "nothing"),
+    ],
+)
+def test_an_action_has_a_word(action: Claim | Submit | Wait | GiveUp | Nothing, word: str) -> None:
+    assert word_of(action) == word
