@@ -1,0 +1,215 @@
+"""What follows when nobody knows whether a job was made: steps 6 to 8 of the submission protocol.
+
+Pure. When to look, and how, is the engine's; what is seen comes in as values. Times, names and tasks of jobs
+play no part: clocks differ, and foreign jobs look the same. The model in `tests/model` runs these functions
+against every order of events that it can think of. The daemon of this version does not run them yet: it holds
+every unknown outcome for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from reconciler.core.backoff import backoff_ms
+from reconciler.core.model import (
+    Accepted,
+    Held,
+    Intent,
+    JobId,
+    JobStatus,
+    Rejected,
+    RunState,
+    Submitting,
+    Superseded,
+    Waiting,
+)
+
+
+class OnUnknown(StrEnum):
+    """`spec.onUnknown`: what to do with a run whose outcome is unknown."""
+
+    AUTO = "auto"
+    HOLD = "hold"
+    RESUBMIT = "resubmit"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often a run is sent before somebody is asked.
+
+    `tries` is for any unknown outcome. `tries_after_code` is for a 5xx with Explorer's code: a missing
+    parameter answers so, and always will.
+    """
+
+    tries: int = 5
+    tries_after_code: int = 2
+
+
+LIMITS = Limits()
+"""What the daemon goes by; the model makes do with less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of an unknown run once its settle time is over and its workflow was listed twice.
+
+    `candidates` are the jobs of both listings above the run's baseline that no run owns. `tries` counts the
+    requests so far, `code` is Explorer's code if the last reply was a 5xx with one. `is_exclusive`: the
+    operator declared the workflow so, and nothing has disproved it. `is_alone`: see the function.
+    """
+
+    candidates: tuple[JobId, ...]
+    tries: int
+    code: int | None
+    is_exclusive: bool
+    is_alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """It is known, or accepted, that no job was made: the run waits to be sent again."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The one candidate is the run's job: nobody else makes jobs there, and no other run may have made it."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A person decides."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """No job was made, and sending it again would end the same."""
+
+    code: int
+
+
+Verdict = SendAgain | Adopt | Hold | Reject
+
+
+def look_at_ms(since_ms: int, settle_ms: int) -> tuple[int, int]:
+    """When to list a workflow, twice, a quarter of the settle time apart.
+
+    `since_ms` is when the outcome became unknown to this process: when it gave up waiting, or when it
+    started and found the intent open. Never when the intent was noted: the request may be much younger.
+    """
+    return since_ms + settle_ms, since_ms + settle_ms + settle_ms // 4
+
+
+def candidates(listed: Iterable[JobId], baseline: JobId, owned: Container[JobId]) -> tuple[JobId, ...]:
+    """The jobs that may be the run's: above its baseline, and no run's; lowest first.
+
+    With the highest job ID that a restored state knows as the baseline: the jobs that hold a workflow in
+    quarantine.
+    """
+    return tuple(sorted({job_id for job_id in listed if job_id > baseline and job_id not in owned}))
+
+
+def is_alone(others: Iterable[RunState]) -> bool:
+    """Whether none of the workflow's other runs is open or held: any of those may have made the job."""
+    return not any(isinstance(state, Submitting | Held) for state in others)
+
+
+def judge(seen: Seen, on_unknown: OnUnknown, limits: Limits = LIMITS) -> Verdict:
+    """What to do with an unknown run."""
+    match on_unknown:
+        case OnUnknown.HOLD:
+            return Hold("its manifest says onUnknown: hold")
+        case OnUnknown.RESUBMIT if seen.tries >= limits.tries:
+            return Hold(f"sent {_times(seen.tries)}, and never clearly answered")
+        case OnUnknown.RESUBMIT:
+            return SendAgain("its manifest says onUnknown: resubmit")
+        case OnUnknown.AUTO:
+            return _judge_by_candidates(seen, limits)
+
+
+def after_verdict(
+    verdict: Verdict,
+    intent: Intent,
+    candidates: tuple[JobId, ...],
+    *,
+    is_wanted: bool,
+    now_ms: int,
+    chance: float,
+) -> RunState:
+    """The run's state once it was judged.
+
+    `is_wanted` is false if its manifest has changed, gone or been suspended meanwhile; an invalid manifest
+    is no answer, and the run waits. `chance` in [0, 1) is the jitter of a wait.
+    """
+    match verdict:
+        case SendAgain(why=why):
+            return not_created(intent, why, is_wanted=is_wanted, now_ms=now_ms, chance=chance)
+        case Adopt(job_id=job_id):
+            return Accepted(job_id, JobStatus.PREPARING, now_ms)
+        case Hold(why=why):
+            return Held(intent, why, candidates)
+        case Reject(code=code):
+            return Rejected(code, f"sent {_times(intent.try_number)}, and no job was made")
+        case _:
+            assert_never(verdict)
+
+
+def not_created(
+    intent: Intent, why: str, *, is_wanted: bool, now_ms: int, chance: float
+) -> Waiting | Superseded:
+    """What becomes of a run that made no job, by a verdict or by an operator's word (`--not-created`)."""
+    if not is_wanted:
+        return Superseded(f"{why}; and its manifest asks for it no longer")
+    return Waiting(intent.try_number, now_ms + backoff_ms(intent.try_number, chance), why)
+
+
+def disproves_exclusive(
+    listed: Iterable[JobId], first_baseline: JobId, owned: Container[JobId], *, is_quiet: bool
+) -> bool:
+    """Whether a listing shows a job that is none of ours: somebody else makes jobs in this workflow.
+
+    Only a listing during which no run of the workflow was open or held (`is_quiet`) can show that.
+    `first_baseline` is the highest job ID of the workflow's first listing.
+    """
+    return is_quiet and bool(candidates(listed, first_baseline, owned))
+
+
+def leaves_a_job_to_nobody(verdict: Verdict, seen: Seen) -> bool:
+    """Whether a run is sent again although it may have made one of the candidates (`onUnknown: resubmit`).
+
+    Such a job stays without an owner, in the sight of the workflow's other runs: one of them would take it
+    for its own. So from here on the workflow does not count as exclusive.
+    """
+    return isinstance(verdict, SendAgain) and bool(seen.candidates)
+
+
+def _judge_by_candidates(seen: Seen, limits: Limits) -> Verdict:
+    match seen.candidates:
+        case ():
+            return _judge_without(seen, limits)
+        case (job_id,) if seen.is_exclusive and seen.is_alone:
+            return Adopt(job_id)
+        case (job_id,):
+            return Hold(f"job {job_id} may be its own, or somebody else's")
+        case several:
+            return Hold(f"{len(several)} jobs may be its own, or somebody else's")
+
+
+def _judge_without(seen: Seen, limits: Limits) -> Verdict:
+    if seen.code is not None and seen.tries >= limits.tries_after_code:
+        return Reject(seen.code)
+    if seen.tries >= limits.tries:
+        return Hold(f"sent {_times(seen.tries)}, and no job of it is to be seen")
+    return SendAgain("no job of it is to be seen, so none was made")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
