@@ -158,7 +158,7 @@ def test_version_and_help_load_nothing_heavy() -> None:
         "from reconciler.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'httpx', 'jsonschema', 'structlog', 'yaml', 'rich', 'sqlite3', 'starlette'}\n"
+        "heavy = {'httpx', 'jsonschema', 'structlog', 'yaml', 'rich', 'starlette'}\n"
         "print(*heavy & set(sys.modules))"
     )
     said = subprocess.run(

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from reconciler.sandbox.ledger import Ledger
+from reconciler.store.lock import Lock
 from tests.cli.started import Command
 from tests.engine.stage import DEADLINE_S, WORKFLOWS, manifest_text
 
@@ -187,6 +188,21 @@ def test_a_port_that_is_taken_is_a_wrong_setting(
         ended = command("run", "--sandbox", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
     assert ended.status == 78
     assert "the ops port cannot listen on 127.0.0.1:" in ended.err.splitlines()[-1]
+
+
+def test_a_port_that_the_daemon_of_the_same_state_has_is_no_wrong_setting(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("token")
+    monkeypatch.setenv("RECONCILER_EXPLORER_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("RECONCILER_TOKEN_FILE", "token")
+    lock = Lock.take(tmp_path / "state.db", {"pid": 4711, "host": "here", "since": "now"})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = command("run", "--state", "state.db", "--listen", address)
+    lock.release()
+    assert ended.status == 75
+    assert "in use by process 4711 on here" in ended.err
 
 
 def test_a_second_sandbox_on_the_same_directory_is_refused(tmp_path: Path, command: Command) -> None:

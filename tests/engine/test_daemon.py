@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,6 +16,7 @@ from reconciler.engine import workers
 from reconciler.engine.gauges import Gauges
 from reconciler.errors import ExitCode, StateInUse, StateUnwritable
 from reconciler.sandbox.faults import Hang
+from reconciler.store.sqlite import SqliteStore
 from tests.engine.stage import QUICK, SLOW, Stage, play_closed
 
 
@@ -125,6 +127,42 @@ def test_a_look_on_demand_is_a_pass_now(tmp_path: Path) -> None:
             stage.write("a")
             daemon.look()
             await stage.until_states(a="Succeeded")
+
+    play_closed(tmp_path, scene)
+
+
+def test_an_interruption_by_a_person_is_said_in_the_status(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        daemon = stage.daemon()
+        living = asyncio.create_task(daemon.run())
+        await stage.until(lambda: daemon.parts)
+        daemon.interrupt()
+        assert await living is ExitCode.INTERRUPTED
+
+    play_closed(tmp_path, scene)
+
+
+def test_what_the_last_daemon_left_is_taken_up_as_soon_as_the_disk_is_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REOPEN_S", 0.02)
+    hold, refusals = SqliteStore.hold_open_intents, [StateUnwritable("full")] * 2
+
+    async def held(*arguments: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return await hold(*arguments)
+
+    monkeypatch.setattr(SqliteStore, "hold_open_intents", held)
+
+    async def scene(stage: Stage) -> None:
+        stage.write("a")
+        async with stage.living():
+            await stage.until_states(a="Succeeded")
+        assert refusals == []
+        refusals.append(StateUnwritable("full"))
+        with pytest.raises(StateUnwritable):
+            await stage.once()
 
     play_closed(tmp_path, scene)
 

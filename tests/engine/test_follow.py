@@ -239,6 +239,18 @@ def test_a_wish_to_wait_that_comes_with_a_job_holds_for_everything(tmp_path: Pat
     play(tmp_path, scene)
 
 
+def test_the_jobs_of_a_workflow_that_is_gone_are_asked_for_one_by_one(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a", "b")
+        gone = {"code": 40404000, "message": "no such workflow"}
+        stage.sandbox.faults.switch_on(Answer(operation="list", status=404, body=gone))
+        await look(stage)
+        assert transitions(stage) == ["Running", "Running"]
+        assert (asked(stage, "list"), asked(stage, "detail")) == (1, 2)
+
+    play(tmp_path, scene)
+
+
 def test_a_listing_that_fails_is_told_and_changes_nothing(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         await followed(stage, "a")

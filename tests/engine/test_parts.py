@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -291,7 +292,8 @@ def test_a_state_that_cannot_be_written_is_noticed_when_all_is_quiet(
 def test_a_probe_finds_that_explorer_answers_again_and_everything_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("random.random", lambda: 0.0)
+    monkeypatch.setattr("random.random", lambda: 0.0)  # the probe comes after a second
+    monkeypatch.setattr(module, "random", SimpleNamespace(random=lambda: 0.99))  # and listings after ten
 
     async def scene(stage: Stage) -> None:
         await stage.explorer.jobs(None)
@@ -303,8 +305,10 @@ def test_a_probe_finds_that_explorer_answers_again_and_everything_goes_on(
         with capture_logs() as logs:
             async with stage.living():
                 await stage.until(lambda: (True,) in stage.told.of("circuit_open"))
-                await stage.until(lambda: len(stage.jobs()) == 5)
                 await stage.until(lambda: not stage.parts.gate.is_open)
+                closed_s = time.monotonic()
+                await stage.until(lambda: len(stage.jobs()) == 5)
+                assert time.monotonic() - closed_s < 5
         events = [line["event"] for line in logs]
         assert "circuit open: Explorer does not answer, so nothing but a probe is sent" in events
         assert "circuit closed: Explorer answers again" in events

@@ -97,9 +97,10 @@ def test_a_file_that_is_still_being_written_is_given_a_moment_of_quiet(tmp_path:
     play(tmp_path, scene)
 
 
-def test_a_hint_that_comes_during_a_pass_starts_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("answers", [(), (Missing("no such directory"),)], ids=["planned", "missing"])
+def test_a_hint_that_comes_during_a_pass_starts_another(tmp_path: Path, answers: tuple[Missing, ...]) -> None:
     async def scene(stage: Stage) -> None:
-        script = scripted(stage)
+        script = scripted(stage, *answers)
         loop, passes = asyncio.get_running_loop(), stage.parts.passes
         were_pending: list[bool] = []
 

@@ -385,6 +385,22 @@ def test_a_request_that_is_cut_short_is_held(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_a_login_that_is_cut_short_has_sent_nothing(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.claimed("a")
+        stage.sandbox.faults.switch_on(Hang(operation="connect"))
+        worker = asyncio.create_task(stage.parts.workers.run())
+        await stage.sandbox.traffic.until("connect", 1)
+        worker.cancel()
+        await asyncio.wait_for(worker, 5)
+        run = await stage.latest("a")
+        assert isinstance(run.state, Waiting)
+        assert "before anything was sent" in run.state.why
+        assert requests(stage, "submit") == 0
+
+    play(tmp_path, scene)
+
+
 def test_an_explorer_out_of_reach_creates_nothing_and_opens_the_circuit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
