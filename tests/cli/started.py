@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,7 @@ from unittest import mock
 import pytest
 
 from reconciler.cli.main import main
+from tests.engine.stage import DEADLINE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +42,12 @@ def start(*arguments: str) -> int:
     with mock.patch.object(sys, "argv", ["reconciler", *arguments]), pytest.raises(SystemExit) as ended:
         main()
     return int(ended.value.code or 0)
+
+
+def until(is_so: Callable[[], object]) -> object:
+    """What this gives, once that is true."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not (found := is_so()):
+        assert time.monotonic() < deadline_s
+        threading.Event().wait(0.02)
+    return found

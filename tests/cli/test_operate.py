@@ -10,7 +10,7 @@ import pytest
 from reconciler.cli import operate
 from reconciler.store.lock import Lock
 from tests.cli.lasting import STATE, left_behind, living_daemon
-from tests.cli.started import Command
+from tests.cli.started import Command, until
 from tests.engine.stage import QUICK, Stage, manifest_text, now_ms
 
 
@@ -76,8 +76,8 @@ def test_a_running_daemon_approves_what_plan_shows(tmp_path: Path, command: Comm
         began_s = time.monotonic()
         ended = command("approve", hash_in(command))
         assert (ended.status, ended.out) == (0, "approved 2 runs\n")
-        assert time.monotonic() - began_s < 2
-    assert len(stage.jobs()) == 3
+        assert time.monotonic() - began_s < 5
+        until(lambda: len(stage.jobs()) == 3)
     assert set(states(command)) == {"a", "b"}
 
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ import pytest
 
 from reconciler.sandbox.ledger import Ledger
 from reconciler.store.lock import Lock
-from tests.cli.started import Command
+from tests.cli.started import Command, until
 from tests.engine.stage import DEADLINE_S, WORKFLOWS, manifest_text
 
 ROOT = Path(__file__).parent.parent.parent
@@ -88,15 +87,6 @@ def meanwhile(act: Callable[[Log], None]) -> Iterator[Log]:
     thread.join()
     if failures:
         raise failures[0]
-
-
-def until(is_so: Callable[[], object]) -> object:
-    """What this gives, once that is true."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not (found := is_so()):
-        assert time.monotonic() < deadline_s
-        threading.Event().wait(0.02)
-    return found
 
 
 def test_once_submits_what_is_new_and_nothing_twice(tmp_path: Path, jobs: Path, command: Command) -> None:

@@ -61,7 +61,7 @@ def test_a_pass_is_made_at_once_and_then_at_every_resync(tmp_path: Path) -> None
         script = scripted(stage)
         async with passing(stage):
             await after(stage, 4)
-        assert all(gap_s >= 0.045 for gap_s in script.gaps_s)
+        assert sum(script.gaps_s) >= 0.14
         assert stage.parts.status.is_planned
         assert stage.parts.status.last_pass is not None
 

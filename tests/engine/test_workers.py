@@ -189,7 +189,7 @@ def test_a_run_that_created_nothing_is_given_up_if_its_manifest_is_gone_meanwhil
         stage.sandbox.faults.switch_on(throttled(0))
         stage.write("a", suspend=True)
         async with stage.working():
-            await run_of(stage, "a", Waiting)
+            await stage.until(lambda: requests(stage, "submit") == 1 and is_idle(stage))
             await stage.parts.reconciler.reconcile()
             assert await stage.states() == {"a": "Suspended"}
         assert stage.jobs() == []
