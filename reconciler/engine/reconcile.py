@@ -177,8 +177,13 @@ class Reconciler:
         return {
             name: wishes.get(name, gone)
             for name in sorted(self._unsettled)
-            if name in wishes or name in self._sightings
+            if name in wishes or self._is_deleted(name)
         }
+
+    def _is_deleted(self, name: Name) -> bool:
+        """Whether two complete passes said so. A name that no pass has spoken of yet is not deleted."""
+        sighting = self._sightings.get(name)
+        return sighting is not None and sighting.presence is Presence.DELETED
 
     def _is_news(self, name: Name, wish: Wish) -> bool:
         before = self._wishes.get(name)

@@ -415,3 +415,16 @@ def test_where_a_manifest_moves_to_is_recorded_and_submits_nothing(tmp_path: Pat
         assert (await stage.store.item(Name("a"))).path == "z.yml"
 
     play(tmp_path, scene)
+
+
+def test_a_plan_before_the_first_whole_pass_takes_no_waiting_run_for_deleted(tmp_path: Path) -> None:
+    async def first(stage: Stage) -> None:
+        await stage.claimed("a")
+
+    async def second(stage: Stage) -> None:  # the first pass did not count: the source is missing, say
+        await stage.parts.reconciler.start()
+        await stage.parts.reconciler.replan()
+        assert await stage.states() == {"a": "Waiting"}
+
+    play(tmp_path, first)
+    play(tmp_path, second)
