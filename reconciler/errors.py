@@ -79,20 +79,6 @@ class ListenFailed(ReconcilerError):
         )
 
 
-class ExplorerUnreachable(ReconcilerError):
-    """No connection to Explorer could be made by a command that cannot do without one."""
-
-    exit_code = ExitCode.UNREACHABLE
-
-    def __init__(self, origin: str, why: str) -> None:
-        super().__init__(origin, why)
-        self.origin = origin
-        self.why = why
-
-    def __str__(self) -> str:
-        return f"Explorer at {self.origin} cannot be reached: {self.why}"
-
-
 class StateInUse(ReconcilerError):
     """Another process has the state; `holder` says which, as far as is known."""
 
