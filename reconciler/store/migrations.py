@@ -115,7 +115,38 @@ CREATE TABLE events (
 CREATE INDEX events_of_name ON events (name, number);
 """
 
-STEPS = (_V1,)
+_V2 = """
+ALTER TABLE names ADD COLUMN on_unknown TEXT NOT NULL DEFAULT 'auto';
+
+ALTER TABLE runs ADD COLUMN looks INTEGER NOT NULL DEFAULT 0;
+
+DROP INDEX runs_unfinished;
+CREATE INDEX runs_unfinished ON runs (phase)
+    WHERE phase IN ('Waiting', 'Submitting', 'Unknown', 'Held', 'Followed');
+
+ALTER TABLE intents ADD COLUMN highest INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE intents ADD COLUMN detail TEXT NOT NULL DEFAULT '';
+UPDATE intents SET highest = baseline;
+
+ALTER TABLE workflows ADD COLUMN first_highest INTEGER;
+ALTER TABLE workflows ADD COLUMN is_shared INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workflows ADD COLUMN quarantine TEXT;
+ALTER TABLE workflows ADD COLUMN strangers TEXT NOT NULL DEFAULT '';
+UPDATE workflows SET first_highest = highest;
+
+CREATE TABLE jobs_seen (
+    job_id INTEGER PRIMARY KEY,
+    workflow_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT,
+    created_ms INTEGER,
+    began_ms INTEGER,
+    ended_ms INTEGER,
+    seen_ms INTEGER NOT NULL
+) STRICT;
+"""
+
+STEPS = (_V1, _V2)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -211,7 +211,7 @@ class SqliteStore:
     async def check_writable(self) -> None:
         """Raise StateUnwritable if the disk refuses a write now."""
         await self._writer.write(
-            lambda connection: connection.execute("INSERT OR REPLACE INTO meta VALUES ('checked', '')")
+            lambda connection: connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('checked', '')")
         )
 
     async def _read(self, query: Callable[[Reader], T]) -> T:
@@ -246,4 +246,4 @@ def _bind(connection: sqlite3.Connection, origin: str | None, has_moved: bool) -
     row = connection.execute("SELECT value FROM meta WHERE key = 'origin'").fetchone()
     if row and row["value"] != origin and not has_moved:
         raise WrongOrigin(row["value"], origin)
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('origin', ?)", (origin,))
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('origin', ?)", (origin,))

@@ -174,8 +174,10 @@ def workflow_listed(
 ) -> None:
     """Note the highest job of a listing; a workflow that was to be guarded only if it has jobs is decided."""
     connection.execute(
-        "INSERT INTO workflows VALUES (:id, :highest, 0, :now_ms) ON CONFLICT (workflow_id) DO UPDATE SET"
+        "INSERT INTO workflows (workflow_id, highest, first_highest, is_guarded, listed_ms)"
+        " VALUES (:id, :highest, :highest, 0, :now_ms) ON CONFLICT (workflow_id) DO UPDATE SET"
         " is_guarded = is_guarded AND (highest IS NOT NULL OR :highest > 0),"
+        " first_highest = coalesce(first_highest, :highest),"
         " highest = max(coalesce(highest, 0), :highest), listed_ms = :now_ms",
         {"id": workflow_id, "highest": highest, "now_ms": now_ms},
     )
