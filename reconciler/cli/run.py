@@ -27,6 +27,7 @@ from reconciler.engine.daemon import Daemon
 from reconciler.engine.gate import Gate
 from reconciler.engine.parts import Parts, wire
 from reconciler.engine.status import Status
+from reconciler.engine.thread import in_thread
 from reconciler.errors import ExitCode, ListenFailed, ReconcilerError, StateInUse, StateUnwritable
 from reconciler.explorer.client import Explorer
 from reconciler.ops.http import ops_app
@@ -165,9 +166,9 @@ class _Launch:
             return time.time_ns() // 1_000_000
 
         def parts_of(store: SqliteStore, status: Status) -> Parts:
-            tree = Tree(settings.jobs_dir, read)
+            scan = functools.partial(in_thread, Tree(settings.jobs_dir, read).scan)
             watch_of = functools.partial(Watch, settings.jobs_dir)
-            parts = wire(settings, store, explorer, gate, tree, watch_of, metrics, status, now_ms)
+            parts = wire(settings, store, explorer, gate, scan, watch_of, metrics, status, now_ms)
             observer.tell = parts.committed
             return parts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from reconciler.engine.gate import Gate
 from reconciler.engine.gauges import Gauges
 from reconciler.engine.operator import Answer, approve, baseline
 from reconciler.engine.passes import Passes
-from reconciler.engine.reconcile import Reconciler
+from reconciler.engine.reconcile import Reconciler, Scan
 from reconciler.engine.status import Status
 from reconciler.engine.tasks import Queue
 from reconciler.engine.telemetry import Telemetry
@@ -27,7 +28,6 @@ from reconciler.engine.workers import Workers
 from reconciler.errors import ExitCode, StateUnwritable
 from reconciler.explorer.client import Explorer, ExplorerError
 from reconciler.settings import Settings
-from reconciler.source.tree import Tree
 from reconciler.source.watch import Hint, HintKind, Watch
 from reconciler.store.port import Begun, Store, Wish
 
@@ -237,13 +237,14 @@ def wire(
     store: Store,
     explorer: Explorer,
     gate: Gate,
-    tree: Tree,
+    scan: Scan,
     watch_of: Callable[[Callable[[Hint], None]], Watch],
     telemetry: Telemetry,
     status: Status,
     now_ms: Callable[[], int],
+    now_s: Callable[[], float] = time.monotonic,
 ) -> Parts:
-    """Build the parts around an open store."""
+    """Build the parts around an open store. `now_s` is a clock that only goes forward."""
     # long: it names every part, once
     queue = Queue()
     parts: Parts
@@ -259,7 +260,7 @@ def wire(
         on_listed=lambda workflow_id, error: parts.listed(workflow_id, error),
     )
     reconciler = Reconciler(
-        tree=tree,
+        scan=scan,
         store=store,
         queue=queue,
         telemetry=telemetry,
@@ -273,7 +274,7 @@ def wire(
         loop.call_soon_threadsafe(parts.hinted, hint)
 
     watch = watch_of(hint)
-    passes = Passes(reconciler, watch, status, telemetry, settings.resync_s, now_ms)
+    passes = Passes(reconciler, watch, status, telemetry, settings.resync_s, now_ms, now_s)
     parts = Parts(
         settings=settings,
         store=store,
@@ -283,7 +284,7 @@ def wire(
         reconciler=reconciler,
         passes=passes,
         workers=workers,
-        follower=Follower(store, explorer, gate, telemetry, settings.poll_s, now_ms),
+        follower=Follower(store, explorer, gate, telemetry, settings.poll_s, now_ms, now_s),
         gauges=Gauges(
             store, queue, telemetry, settings.state, lambda: len(reconciler.desired.nameless), now_ms
         ),

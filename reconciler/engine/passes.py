@@ -53,6 +53,9 @@ class Passes:
     telemetry: Telemetry
     resync_s: float
     now_ms: Callable[[], int]
+    now_s: Callable[[], float] = time.monotonic
+    """A clock that only goes forward, for when to make a pass."""
+
     pending: bool = True
     """Whether a pass is due now, or under way, or was put off."""
 
@@ -70,7 +73,7 @@ class Passes:
 
     def hint(self, *, is_in_place: bool) -> None:
         """The tree may have changed; a file written in place is given a moment to be finished."""
-        now_s = time.monotonic()
+        now_s = self.now_s()
         if is_in_place:
             self._noisy_since_s = self._noisy_since_s or now_s
             self._quiet_until_s = min(now_s + DEBOUNCE_S, self._noisy_since_s + DEBOUNCE_CAP_S)
@@ -87,10 +90,10 @@ class Passes:
         """Pass after pass."""
         next_s = 0.0
         while True:
-            if self._is_replan_only and time.monotonic() < next_s:
-                next_s = min(next_s, time.monotonic() + await self._replan())
+            if self._is_replan_only and self.now_s() < next_s:
+                next_s = min(next_s, self.now_s() + await self._replan())
             else:
-                next_s = time.monotonic() + await self._pass()
+                next_s = self.now_s() + await self._pass()
             self.needs_replan = self._wake.is_set()  # it may have been asked for meanwhile
             await self._sleep_until(next_s)
 
@@ -98,7 +101,7 @@ class Passes:
         """One pass; gives the seconds until the next is due by itself."""
         self._is_replan_only = True
         self._wake.clear()
-        self.status.pass_began_s = time.monotonic()
+        self.status.pass_began_s = self.now_s()
         await self._mend_watch()
         try:
             result = await self.reconciler.reconcile()
@@ -158,13 +161,13 @@ class Passes:
 
     def put_off_s(self) -> float:
         """For how long passes have been put off, one after the other."""
-        return 0.0 if self._put_off_since_s is None else time.monotonic() - self._put_off_since_s
+        return 0.0 if self._put_off_since_s is None else self.now_s() - self._put_off_since_s
 
     def _put_off(self, reason: str, detail: str) -> float:
         self.telemetry.pass_put_off(reason)
         self.status.outcome = f"put off: {detail}"
         self._put_offs += 1
-        self._put_off_since_s = self._put_off_since_s or time.monotonic()
+        self._put_off_since_s = self._put_off_since_s or self.now_s()
         if self.put_off_s() > self._tells_again_s:
             self._tells_again_s = self.put_off_s() + TELL_AGAIN_S
             self._notice(
@@ -181,13 +184,13 @@ class Passes:
 
     async def _sleep_until(self, next_s: float) -> None:
         """Until the next pass is due, something wakes us, or a planned wait ends."""
-        timeout_s = next_s - time.monotonic()
+        timeout_s = next_s - self.now_s()
         look_ms = self.reconciler.next_look_ms()
         if look_ms is not None:
             timeout_s = min(timeout_s, (look_ms - self.now_ms()) / 1000)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, timeout_s)):
                 await self._wake.wait()
-        while (quiet_s := self._quiet_until_s - time.monotonic()) > 0:  # noqa: ASYNC110 - it may move
+        while (quiet_s := self._quiet_until_s - self.now_s()) > 0:  # noqa: ASYNC110 - it may move
             await asyncio.sleep(quiet_s)
         self._noisy_since_s = None

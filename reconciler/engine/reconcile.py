@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -34,8 +34,7 @@ from reconciler.core.plan import (
 from reconciler.core.sighting import Presence, Sighting, sighting_of
 from reconciler.engine.tasks import FirstListing, Queue, Submission, key_of_listing
 from reconciler.engine.telemetry import Telemetry
-from reconciler.engine.thread import in_thread
-from reconciler.source.tree import Missing, PutOff, Snapshot, Tree
+from reconciler.source.tree import Missing, PutOff, Snapshot
 from reconciler.store.port import Store
 
 log = structlog.get_logger("reconciler.pass")
@@ -58,6 +57,9 @@ class Emptied:
 
 PassResult = Planned | PutOff | Missing | Emptied
 
+Scan = Callable[[], Awaitable[Snapshot | PutOff | Missing]]
+"""Reads the tree once. It may take long, and must not hold up the event loop meanwhile."""
+
 
 @dataclass(slots=True)
 class _Trouble:
@@ -72,7 +74,7 @@ class _Trouble:
 class Reconciler:
     """Makes passes over the tree. One at a time; the order of the fields below is that of the walk."""
 
-    tree: Tree
+    scan: Scan
     store: Store
     queue: Queue
     telemetry: Telemetry
@@ -104,7 +106,7 @@ class Reconciler:
     async def reconcile(self) -> PassResult:
         """One whole pass. Raises StateUnwritable if it could not be recorded; then it did not count."""
         began_s = time.perf_counter()
-        seen = await in_thread(self.tree.scan)
+        seen = await self.scan()
         async with self._deciding:
             result = await self._compare(seen) if isinstance(seen, Snapshot) else seen
         seconds = time.perf_counter() - began_s

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from reconciler.engine.gate import Gate
 from reconciler.engine.parts import Parts, wire
 from reconciler.engine.status import Status
 from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.thread import in_thread
 from reconciler.errors import ExitCode, StateUnwritable
 from reconciler.explorer.client import Explorer, Login, Secret, explorer_at
 from reconciler.sandbox.ledger import Job
@@ -202,13 +204,13 @@ class Stage:
 
     def wire(self, store: SqliteStore, status: Status) -> Parts:
         gate = Gate(self.settings.rate, self.told, time.monotonic)
-        tree = Tree(self.settings.jobs_dir, read)
+        scan = partial(in_thread, Tree(self.settings.jobs_dir, read).scan)
 
         def watch_of(_hint: Any) -> Any:
             return self.ears
 
         self.parts = wire(
-            self.settings, store, self.explorer, gate, tree, watch_of, self.told, status, now_ms
+            self.settings, store, self.explorer, gate, scan, watch_of, self.told, status, now_ms
         )
         return self.parts
 

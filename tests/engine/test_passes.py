@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from reconciler.core.model import Name, WorkflowId
 from reconciler.engine import passes as module
 from reconciler.engine.passes import CONFIRM_S, STALE_S, Passes
-from reconciler.source.tree import Missing, PutOff, PutOffReason, Snapshot, Tree
+from reconciler.engine.reconcile import Scan
+from reconciler.source.tree import Missing, PutOff, PutOffReason, Snapshot
 from reconciler.source.watch import Trouble, TroubleReason
 from tests.engine.stage import QUICK, Stage, now_ms, play
 
@@ -24,16 +25,16 @@ BUSY = PutOff(PutOffReason.INDEX_LOCK, "git holds .git/index.lock")
 class Script:
     """A tree that first answers with what it was told to, and then truly."""
 
-    def __init__(self, tree: Tree, *answers: object) -> None:
-        self.tree = tree
+    def __init__(self, truth: Scan, *answers: object) -> None:
+        self.truth = truth
         self.answers = list(answers)
         self.scans_s: list[float] = []
         self.before_answer: Callable[[], None] = lambda: None
 
-    def scan(self) -> Any:
+    async def scan(self) -> Any:
         self.scans_s.append(time.monotonic())
         self.before_answer()
-        return self.answers.pop(0) if self.answers else self.tree.scan()
+        return self.answers.pop(0) if self.answers else await self.truth()
 
     @property
     def gaps_s(self) -> list[float]:
@@ -41,8 +42,8 @@ class Script:
 
 
 def scripted(stage: Stage, *answers: object) -> Script:
-    script = Script(stage.parts.reconciler.tree, *answers)
-    stage.parts.reconciler.tree = script  # type: ignore[assignment]
+    script = Script(stage.parts.reconciler.scan, *answers)
+    stage.parts.reconciler.scan = script.scan
     return script
 
 
@@ -168,7 +169,7 @@ def test_a_pass_that_was_put_off_is_tried_again_soon_and_then_less_often(tmp_pat
             await after(stage, 7)
         assert stage.told.passes() == [*["put_off"] * 6, "planned"]
         assert stage.told.of("pass_put_off") == [("index_lock",)] * 6
-        assert script.gaps_s[0] >= 0.015  # a scan begins in a thread of its own, a moment late
+        assert script.gaps_s[0] >= 0.015
         assert min(script.gaps_s[1:]) >= 0.03
         assert sum(script.gaps_s) < 1  # without the cap: 1.26
         assert not passes.pending
@@ -328,7 +329,7 @@ def test_a_deaf_watcher_is_mended_before_the_tree_is_read(
 
 def test_the_script_tells_the_truth_in_the_end(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
-        assert isinstance(scripted(stage).scan(), Snapshot)
+        assert isinstance(await scripted(stage).scan(), Snapshot)
 
     play(tmp_path, scene)
 

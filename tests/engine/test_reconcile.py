@@ -14,7 +14,7 @@ from reconciler.core.model import JobId, Name, RunKey, WorkflowId
 from reconciler.core.outcome import Created, NotCreated, Unreachable
 from reconciler.core.plan import Claim, GiveUp, Submit, Wait
 from reconciler.core.reason import Reason
-from reconciler.engine.reconcile import Emptied, Planned
+from reconciler.engine.reconcile import Emptied, Planned, Scan
 from reconciler.engine.tasks import FirstListing, Submission
 from reconciler.errors import StateUnwritable
 from reconciler.source.tree import Missing, PutOff, PutOffReason
@@ -194,21 +194,21 @@ def test_a_pass_that_does_not_count_confirms_no_absence(tmp_path: Path) -> None:
         await planned(stage)
         stage.remove("a")
         await planned(stage)
-        stage.parts.reconciler.tree = _Scripted(PutOff(PutOffReason.INDEX_LOCK, "git is busy"))
+        stage.parts.reconciler.scan = _scripted(PutOff(PutOffReason.INDEX_LOCK, "git is busy"))
         assert isinstance(await stage.parts.reconciler.reconcile(), PutOff)
         assert (await stage.states())["a"] == "Waiting"
 
     play(tmp_path, scene)
 
 
-class _Scripted:
+def _scripted(*seen: Any) -> Scan:
     """A tree that says what it was told to."""
+    left = list(seen)
 
-    def __init__(self, *seen: object) -> None:
-        self.seen = list(seen)
+    async def scan() -> Any:
+        return left.pop(0)
 
-    def scan(self) -> object:
-        return self.seen.pop(0)
+    return scan
 
 
 def test_a_deleted_name_that_comes_back_unchanged_is_not_submitted_again(tmp_path: Path) -> None:
