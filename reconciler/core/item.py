@@ -22,6 +22,7 @@ from reconciler.core.model import (
     State,
     Submitting,
     Superseded,
+    Unknown,
     Waiting,
     WorkflowId,
 )
@@ -76,12 +77,14 @@ def item_of(sighting: Sighting, latest: Run | None) -> Item:
 def state_of(presence: Presence, run: RunState) -> State:
     """The one word for a name whose newest run is in this state.
 
-    What may need a person (a request under way or held) is shown whatever became of the manifest; then
-    what became of the manifest; then how the run stands.
+    What may need a person (a request under way, unknown or held) is shown whatever became of the manifest;
+    then what became of the manifest; then how the run stands.
     """
     match run:
         case Submitting():
             return State.SUBMITTING
+        case Unknown():
+            return State.UNKNOWN
         case Held():
             return State.HELD
         case Accepted(ended_ms=None) if presence is Presence.SUSPENDED:
@@ -93,6 +96,8 @@ def state_of(presence: Presence, run: RunState) -> State:
 def reason_of(sighting: Sighting, run: RunState) -> str:
     """Why the name is in its state, as a sentence."""
     match run:
+        case Unknown(why=why):
+            return f"{Reason.UNKNOWN}: {why}"
         case Held(why=why) | Superseded(why=why):
             return why
         case Rejected(code=code, message=message):
@@ -153,6 +158,8 @@ def _state_of_run(run: RunState) -> State:
             return State.WAITING
         case Submitting():
             return State.SUBMITTING
+        case Unknown():
+            return State.UNKNOWN
         case Held():
             return State.HELD
         case Accepted(status=status):
@@ -167,7 +174,7 @@ def _state_of_run(run: RunState) -> State:
 
 def _is_next_run_wanted(sighting: Sighting, latest: Run) -> bool:
     """Whether the manifest asks for a generation that no run was claimed for (the guard holds it, say)."""
-    if sighting.presence is not Presence.WANTED or isinstance(latest.state, Submitting | Held):
+    if sighting.presence is not Presence.WANTED or isinstance(latest.state, Submitting | Unknown | Held):
         return False
     return sighting.digest != latest.digest or isinstance(latest.state, Superseded)
 
@@ -195,4 +202,4 @@ def _unclaimed(sighting: Sighting, latest: Run | None) -> Item:
 
 
 def _candidates(run: RunState) -> tuple[str, ...]:
-    return tuple(str(job_id) for job_id in run.candidates) if isinstance(run, Held) else ()
+    return tuple(str(job_id) for job_id in run.candidates) if isinstance(run, Unknown | Held) else ()

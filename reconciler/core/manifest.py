@@ -17,13 +17,11 @@ from reconciler.core.digest import canonical_body, digest
 from reconciler.core.documents import Text, Unread, texts
 from reconciler.core.explain import Finding, explain
 from reconciler.core.fault import Code, Fault, Path, pointer, where
-from reconciler.core.model import Document, Invalid, Manifest, Name, Problem, WorkflowId
+from reconciler.core.model import Document, Invalid, Manifest, Name, OnUnknown, Problem, WorkflowId
 from reconciler.core.schema import is_valid, schema
 from reconciler.core.yaml import Events, parse
 
-NOT_YET_SUPPORTED = frozenset(
-    ("onChange", "onDelete", "onUnknown", "backoffLimit", "activeDeadlineSeconds", "dependsOn")
-)
+NOT_YET_SUPPORTED = frozenset(("onChange", "onDelete", "backoffLimit", "activeDeadlineSeconds", "dependsOn"))
 """Fields of `spec` that the schema describes and this version does not act on: accepting them would lie."""
 
 MAX_PROBLEMS = 100
@@ -82,6 +80,7 @@ def _accepted(path: str, line: int, value: Mapping[str, Any]) -> Manifest:
         line=line,
         is_suspended=spec.get("suspend", False),
         labels=metadata.get("labels", {}),
+        on_unknown=OnUnknown(spec.get("onUnknown", OnUnknown.AUTO)),
     )
 
 

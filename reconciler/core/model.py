@@ -44,6 +44,14 @@ class Problem:
         return f"{self.path}:{self.line}:{self.column}: {self.message}"
 
 
+class OnUnknown(StrEnum):
+    """`spec.onUnknown`: what to do with a run when nobody knows whether its job was made."""
+
+    AUTO = "auto"
+    HOLD = "hold"
+    RESUBMIT = "resubmit"
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """One valid document: a job that somebody wants.
@@ -60,6 +68,7 @@ class Manifest:
     line: int = 1
     is_suspended: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    on_unknown: OnUnknown = OnUnknown.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,19 @@ class JobStatus(StrEnum):
         return words[number]
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job as the server shows it, ours or not. A time that has not come, or cannot be read, is None."""
+
+    job_id: JobId
+    workflow_id: WorkflowId
+    name: str
+    status: JobStatus | None
+    created_ms: int | None
+    began_ms: int | None
+    ended_ms: int | None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class RunKey:
     """What a run is known by: at most one job exists for each."""
@@ -119,14 +141,17 @@ class RunKey:
 class Intent:
     """The durable note that a POST is about to be sent; its number is gapless within a state.
 
-    `baseline` is the highest job ID ever seen for the workflow when the run was first tried: a job of ours
-    has a higher one. `trace_id` is the W3C trace ID (32 hex digits) that the request carries.
+    `baseline` is the highest job ID ever seen for the workflow when the run was first tried: whatever try
+    made it, a job of this run has a higher one. `highest` is the highest known when this try was noted: the
+    answer to it has to name a higher one still. `trace_id` is the W3C trace ID (32 hex digits) that the
+    request carries.
     """
 
     number: int
     try_number: int
     trace_id: str
     baseline: JobId
+    highest: JobId
     created_ms: int
 
 
@@ -144,6 +169,23 @@ class Submitting:
     """The intent is durable, and what came of it is not: a POST may be under way."""
 
     intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The request ended, or its daemon did, and nothing says whether a job was made: it is looked for.
+
+    `why` is what came back; `code` is Explorer's code if that was a 5xx with one. Its workflow is listed
+    twice (`looks` so far), next at about `look_ms`; `candidates` are the jobs seen so far that may be its
+    own.
+    """
+
+    intent: Intent
+    why: str
+    look_ms: int
+    code: int | None = None
+    looks: int = 0
+    candidates: tuple[JobId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +229,7 @@ class Superseded:
     why: str
 
 
-RunState = Waiting | Submitting | Held | Accepted | Baselined | Rejected | Superseded
+RunState = Waiting | Submitting | Unknown | Held | Accepted | Baselined | Rejected | Superseded
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,10 +132,14 @@ class NotCreated:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Nothing says whether a job was made. `code` is Explorer's code if the reply carried one."""
+    """Nothing says whether a job was made. `code` is Explorer's code if the reply carried one.
+
+    `stale_id` is the job that the answer names, if that was known before: IDs are taken to grow.
+    """
 
     why: str
     code: int | None = None
+    stale_id: JobId | None = None
 
 
 Receipt = Created | NotCreated | Unclear
@@ -249,7 +253,8 @@ def _created(data: bytes, baseline: JobId) -> Created | Unclear:
     if job_id is None:
         return Unclear("the answer says success and has no job ID that can be one")
     if job_id <= baseline:
-        return Unclear(f"the answer names job {job_id}, which is not above {baseline}, known before")
+        why = f"the answer names job {job_id}, which is not above {baseline}, known before"
+        return Unclear(why, stale_id=job_id)
     return Created(job_id)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Literal
 
 from reconciler.core.model import (
@@ -55,13 +56,24 @@ class Observed:
     approved: frozenset[Digest] = frozenset()
 
 
+class Quarantine(StrEnum):
+    """Where a workflow of a restored state stands: to be listed, or held by jobs that the state knows not.
+
+    A run that the state has forgotten may have made them.
+    """
+
+    WAITS = "Waits"
+    HELD = "Held"
+
+
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """What the state knows of one workflow.
 
     `highest` is the highest job ID ever seen there, 0 for none, None while the workflow was never listed.
     `is_guarded` says that it had jobs when it was first listed, while the state was without any run.
-    `asks_again_ms` is when a listing that failed may be tried again, `trouble` why it failed.
+    `asks_again_ms` is when a listing that failed may be tried again, `trouble` why it failed. `strangers` are
+    the jobs that hold a workflow of a restored state.
     """
 
     workflow_id: WorkflowId
@@ -69,6 +81,13 @@ class Workflow:
     is_guarded: bool = False
     asks_again_ms: int = 0
     trouble: str = ""
+    quarantine: Quarantine | None = None
+    strangers: tuple[JobId, ...] = ()
+
+    @property
+    def needs_listing(self) -> bool:
+        """Whether it has to be listed before a run of it may start."""
+        return self.highest is None or self.quarantine is Quarantine.WAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,28 +271,48 @@ def _is_approved(manifest: Manifest, observed: Observed | None) -> bool:
 
 
 def _admit(action: Action, world: World, now_ms: int, *, is_released: bool, has_room: bool) -> Action:
-    """The action itself, or a wait where a new run may not start yet."""
-    if not isinstance(action, Claim):
-        return action
-    if not (is_released or has_room):
-        return Wait(action.name, Reason.TOO_MANY_NEW)
-    workflow = world.workflow(action.manifest.workflow_id)
-    if workflow.highest is None:
-        until_ms = workflow.asks_again_ms if workflow.asks_again_ms > now_ms else None
-        return Wait(action.name, Reason.NOT_LISTED, until_ms, workflow.trouble)
+    """The action itself, or a wait where a run may not start yet."""
+    match action:
+        case Claim() if not (is_released or has_room):
+            return Wait(action.name, Reason.TOO_MANY_NEW)
+        case Claim(manifest=manifest):
+            workflow = world.workflow(manifest.workflow_id)
+            return _listed_first(action, workflow, now_ms) or _guarded(action, workflow, is_released)
+        case Submit(workflow_id=workflow_id):
+            return _listed_first(action, world.workflow(workflow_id), now_ms) or action
+        case _:
+            return action
+
+
+def _listed_first(action: Claim | Submit, workflow: Workflow, now_ms: int) -> Wait | None:
+    """The wait for a listing of the workflow, or for what an operator says of it."""
+    until_ms = workflow.asks_again_ms if workflow.asks_again_ms > now_ms else None
+    match workflow:
+        case Workflow(quarantine=Quarantine.HELD, strangers=strangers):
+            return Wait(action.name, Reason.STRANGERS, None, f"jobs {', '.join(map(str, strangers))}")
+        case Workflow(quarantine=Quarantine.WAITS, trouble=trouble):
+            return Wait(action.name, Reason.QUARANTINE, until_ms, trouble)
+        case Workflow(highest=None, trouble=trouble):
+            return Wait(action.name, Reason.NOT_LISTED, until_ms, trouble)
+        case _:
+            return None
+
+
+def _guarded(claim: Claim, workflow: Workflow, is_released: bool) -> Claim | Wait:
     if workflow.is_guarded and not is_released:
-        return Wait(action.name, Reason.WORKFLOW_HAS_JOBS)
-    return action
+        return Wait(claim.name, Reason.WORKFLOW_HAS_JOBS)
+    return claim
 
 
 def _to_list(actions: list[Action], world: World, now_ms: int) -> tuple[WorkflowId, ...]:
-    """The workflows that a new run needs and that were never listed, each once, in the order of need."""
-    needed = dict.fromkeys(action.manifest.workflow_id for action in actions if isinstance(action, Claim))
-    return tuple(
-        workflow_id
-        for workflow_id in needed
-        if world.workflow(workflow_id).highest is None and world.workflow(workflow_id).asks_again_ms <= now_ms
-    )
+    """The workflows that a run needs and that must be listed first, each once, in the order of need."""
+    needed = dict.fromkeys(_workflow_of(action) for action in actions if isinstance(action, Claim | Submit))
+    workflows = map(world.workflow, needed)
+    return tuple(it.workflow_id for it in workflows if it.needs_listing and it.asks_again_ms <= now_ms)
+
+
+def _workflow_of(action: Claim | Submit) -> WorkflowId:
+    return action.manifest.workflow_id if isinstance(action, Claim) else action.workflow_id
 
 
 def _is_guard(action: Action) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from reconciler.core.model import Accepted, Baselined, Held, Rejected, Submitting
+from reconciler.core.model import Accepted, Baselined, Held, Rejected, Submitting, Unknown
 
 
 class Reason(StrEnum):
@@ -19,6 +19,10 @@ class Reason(StrEnum):
     WORKFLOW_HAS_JOBS = (
         "waits for `approve` or `baseline`: the workflow already had jobs when this state was new"
     )
+    QUARANTINE = "waits: the state was restored, and the workflow was not listed since"
+    STRANGERS = (
+        "waits for `resolve`: the state was restored, and the workflow has jobs that this state does not know"
+    )
     TOO_MANY_NEW = "waits for `approve`: the plan has more new runs than RECONCILER_MAX_NEW"
     BACKOFF = "waits before it is sent again"
     ABSENT_ONCE = "absent from one complete pass; a second one confirms that it was deleted"
@@ -29,17 +33,20 @@ class Reason(StrEnum):
     UNREADABLE = "the manifest's file cannot be read; what ran before stays as it is"
 
     SUBMITTING = "its request is under way"
-    HELD = "nobody can tell whether its job exists"
+    UNKNOWN = "nobody knows yet whether its job was made; its workflow is being looked at"
+    HELD = "nobody can tell whether its job exists; `reconciler resolve` ends it"
     RUNNING = "its job is followed to its end"
     DONE = "done; nothing changed since"
     REJECTED = "refused for good; change the manifest"
 
 
-def settled(state: Submitting | Held | Accepted | Baselined | Rejected) -> Reason:
+def settled(state: Submitting | Unknown | Held | Accepted | Baselined | Rejected) -> Reason:
     """Why nothing is left to do for a run in this state."""
     match state:
         case Submitting():
             return Reason.SUBMITTING
+        case Unknown():
+            return Reason.UNKNOWN
         case Held():
             return Reason.HELD
         case Accepted(ended_ms=None):

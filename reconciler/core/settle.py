@@ -2,15 +2,13 @@
 
 Pure. When to look, and how, is the engine's; what is seen comes in as values. Times, names and tasks of jobs
 play no part: clocks differ, and foreign jobs look the same. The model in `tests/model` runs these functions
-against every order of events that it can think of. The daemon of this version does not run them yet: it holds
-every unknown outcome for a person.
+against every order of events that it can think of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from reconciler.core.backoff import backoff_ms
@@ -20,20 +18,14 @@ from reconciler.core.model import (
     Intent,
     JobId,
     JobStatus,
+    OnUnknown,
     Rejected,
     RunState,
     Submitting,
     Superseded,
+    Unknown,
     Waiting,
 )
-
-
-class OnUnknown(StrEnum):
-    """`spec.onUnknown`: what to do with a run whose outcome is unknown."""
-
-    AUTO = "auto"
-    HOLD = "hold"
-    RESUBMIT = "resubmit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +50,9 @@ class Seen:
 
     `candidates` are the jobs of both listings above the run's baseline that no run owns. `tries` counts the
     requests so far, `code` is Explorer's code if the last reply was a 5xx with one. `is_exclusive`: the
-    operator declared the workflow so, and nothing has disproved it. `is_alone`: see the function.
+    operator declared the workflow so, and nothing has disproved it. `is_alone`: see the function. `is_wanted`
+    is false if the run's manifest has changed, gone or been suspended meanwhile; an invalid manifest is no
+    answer, and the run waits.
     """
 
     candidates: tuple[JobId, ...]
@@ -66,6 +60,7 @@ class Seen:
     code: int | None
     is_exclusive: bool
     is_alone: bool
+    is_wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +94,52 @@ class Reject:
 Verdict = SendAgain | Adopt | Hold | Reject
 
 
-def look_at_ms(since_ms: int, settle_ms: int) -> tuple[int, int]:
-    """When to list a workflow, twice, a quarter of the settle time apart.
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the state knows around an unknown run at the moment when a listing is looked at.
 
-    `since_ms` is when the outcome became unknown to this process: when it gave up waiting, or when it
-    started and found the intent open. Never when the intent was noted: the request may be much younger.
+    `owned` are the jobs of other runs, whichever of the listed ones are. For the rest see `Seen`.
     """
-    return since_ms + settle_ms, since_ms + settle_ms + settle_ms // 4
+
+    owned: Container[JobId]
+    is_exclusive: bool
+    is_alone: bool
+    is_wanted: bool
+    on_unknown: OnUnknown
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What follows from a listing. `disproves`: from here on the workflow does not count as exclusive."""
+
+    state: RunState
+    disproves: bool = False
+
+
+def between_looks(settle: float) -> float:
+    """How long after the first listing the second is made, for a settle time in the same unit."""
+    return settle / 4
+
+
+def after_look(
+    unknown: Unknown, listed: Iterable[JobId], around: Around, *, settle_ms: int, now_ms: int, chance: float
+) -> Looked:
+    """What becomes of an unknown run when its workflow was listed down to its baseline.
+
+    The first look only notes what it saw; the second judges over both. `chance` in [0, 1) is the jitter of a
+    wait.
+    """
+    found = candidates((*unknown.candidates, *listed), unknown.intent.baseline, around.owned)
+    if unknown.looks == 0:
+        look_ms = now_ms + int(between_looks(settle_ms))
+        return Looked(replace(unknown, looks=1, look_ms=look_ms, candidates=found))
+    tries = unknown.intent.try_number
+    seen = Seen(found, tries, unknown.code, around.is_exclusive, around.is_alone, around.is_wanted)
+    verdict = judge(seen, around.on_unknown)
+    state = after_verdict(
+        verdict, unknown.intent, found, is_wanted=around.is_wanted, now_ms=now_ms, chance=chance
+    )
+    return Looked(state, leaves_a_job_to_nobody(verdict, seen))
 
 
 def candidates(listed: Iterable[JobId], baseline: JobId, owned: Container[JobId]) -> tuple[JobId, ...]:
@@ -119,14 +153,16 @@ def candidates(listed: Iterable[JobId], baseline: JobId, owned: Container[JobId]
 
 def is_alone(others: Iterable[RunState]) -> bool:
     """Whether none of the workflow's other runs is open or held: any of those may have made the job."""
-    return not any(isinstance(state, Submitting | Held) for state in others)
+    return not any(isinstance(state, Submitting | Unknown | Held) for state in others)
 
 
 def judge(seen: Seen, on_unknown: OnUnknown, limits: Limits = LIMITS) -> Verdict:
-    """What to do with an unknown run."""
+    """What to do with an unknown run. One that nobody wants any more goes by `auto`, not by `resubmit`."""
     match on_unknown:
         case OnUnknown.HOLD:
             return Hold("its manifest says onUnknown: hold")
+        case OnUnknown.RESUBMIT if not seen.is_wanted:
+            return _judge_by_candidates(seen, limits)
         case OnUnknown.RESUBMIT if seen.tries >= limits.tries:
             return Hold(f"sent {_times(seen.tries)}, and never clearly answered")
         case OnUnknown.RESUBMIT:
@@ -171,15 +207,15 @@ def not_created(
     return Waiting(intent.try_number, now_ms + backoff_ms(intent.try_number, chance), why)
 
 
-def disproves_exclusive(
+def foreign_jobs(
     listed: Iterable[JobId], first_baseline: JobId, owned: Container[JobId], *, is_quiet: bool
-) -> bool:
-    """Whether a listing shows a job that is none of ours: somebody else makes jobs in this workflow.
+) -> tuple[JobId, ...]:
+    """The jobs of a listing that are certainly none of ours: somebody else makes jobs in this workflow.
 
     Only a listing during which no run of the workflow was open or held (`is_quiet`) can show that.
     `first_baseline` is the highest job ID of the workflow's first listing.
     """
-    return is_quiet and bool(candidates(listed, first_baseline, owned))
+    return candidates(listed, first_baseline, owned) if is_quiet else ()
 
 
 def leaves_a_job_to_nobody(verdict: Verdict, seen: Seen) -> bool:

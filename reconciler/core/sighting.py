@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from reconciler.core.model import Digest, Invalid, Manifest, Name, WorkflowId
+from reconciler.core.model import Digest, Invalid, Manifest, Name, OnUnknown, WorkflowId
 from reconciler.core.plan import Absent, Action, GiveUp, Nothing, Unreadable, Wait, Wish
 from reconciler.core.reason import Reason
 
@@ -23,8 +23,8 @@ class Presence(StrEnum):
 class Sighting:
     """What the last complete pass saw of one name, and what the plan said of it.
 
-    `digest` and `workflow_id` are those of the last valid manifest; `reason` is the plan's, or the first
-    problem of an invalid document.
+    `digest`, `workflow_id` and `on_unknown` are those of the last valid manifest; `reason` is the plan's, or
+    the first problem of an invalid document.
     """
 
     name: Name
@@ -35,6 +35,7 @@ class Sighting:
     reason: str
     revision: str | None
     updated_ms: int
+    on_unknown: OnUnknown = OnUnknown.AUTO
 
 
 def sighting_of(
@@ -54,10 +55,13 @@ def sighting_of(
 def _seen(
     name: Name, wish: Wish, reason: str, before: Sighting | None, revision: str | None, now_ms: int
 ) -> Sighting | None:
-    digest, workflow_id = (before.digest, before.workflow_id) if before else (None, None)
+    digest, workflow_id, on_unknown = (
+        (before.digest, before.workflow_id, before.on_unknown) if before else (None, None, OnUnknown.AUTO)
+    )
     match wish:
         case Manifest(path=path, digest=digest, workflow_id=workflow_id, is_suspended=is_suspended):
             presence = Presence.SUSPENDED if is_suspended else Presence.WANTED
+            on_unknown = wish.on_unknown
         case Invalid(path=path):
             presence = Presence.INVALID
         case Absent(passes=passes) if before is not None:
@@ -66,7 +70,7 @@ def _seen(
             presence = Presence.INVALID
         case _:
             return None
-    return Sighting(name, presence, path, digest, workflow_id, reason, revision, now_ms)
+    return Sighting(name, presence, path, digest, workflow_id, reason, revision, now_ms, on_unknown)
 
 
 def _reason(action: Action) -> str:

@@ -10,12 +10,12 @@ from typing import assert_never
 from reconciler.core.backoff import backoff_ms
 from reconciler.core.model import (
     Accepted,
-    Held,
     Intent,
     JobStatus,
     Rejected,
     RunKey,
     RunState,
+    Unknown,
     Waiting,
 )
 from reconciler.core.outcome import (
@@ -35,21 +35,24 @@ SESSION_LOST_MS = 1_000
 """A lost session was renewed by the client already, so the ceiling of the first wait is short."""
 
 
-def after(receipt: Receipt, intent: Intent, owner: RunKey | None, now_ms: int, chance: float) -> RunState:
+def after(
+    receipt: Receipt, intent: Intent, owner: RunKey | None, now_ms: int, chance: float, settle_ms: int
+) -> RunState:
     """The run's state once this came of its request.
 
     `owner` is the run that already has the job of a Created receipt, if any; `chance` in [0, 1) is the
-    jitter of a wait.
+    jitter of a wait. What is unknown is looked for once `settle_ms` have passed.
     """
     match receipt:
         case Created(job_id=job_id) if owner is not None:
-            return Held(intent, f"Explorer answered with job {job_id}, which is the job of {owner}")
+            why = f"Explorer answered with job {job_id}, which is the job of {owner}"
+            return Unknown(intent, why, now_ms + settle_ms)
         case Created(job_id=job_id):
             return Accepted(job_id, JobStatus.PREPARING, now_ms)
         case NotCreated():
             return _not_created(receipt, intent.try_number, now_ms, chance)
-        case Unclear(why=why):
-            return Held(intent, f"nobody can tell whether Explorer made the job: {why}")
+        case Unclear(why=why, code=code):
+            return Unknown(intent, why, now_ms + settle_ms, code)
         case _:
             assert_never(receipt)
 

@@ -166,7 +166,7 @@ class Daemon:
             await _drain(parts, workers, self.drain_s)
 
     async def _stop_when_settled(self, parts: Parts) -> None:
-        await parts.settled()
+        await parts.done()
         self.stop()
 
 

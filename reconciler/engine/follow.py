@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from reconciler.core.model import Accepted, JobId, JobStatus, Run, RunKey, WorkflowId
+from reconciler.core.model import Accepted, Job, JobId, JobStatus, WorkflowId
 from reconciler.core.outcome import Failure, Faulty, Refused, WorkflowMissing
 from reconciler.engine.gate import Gate
+from reconciler.engine.tasks import Subject
 from reconciler.engine.telemetry import Telemetry
 from reconciler.errors import StateUnwritable
-from reconciler.explorer.client import Explorer, ExplorerError, Job, Listing
-from reconciler.store.port import Begun, Store
+from reconciler.explorer.client import Explorer, ExplorerError, Listing
+from reconciler.store.port import Store
 
 log = structlog.get_logger("reconciler.follow")
 
@@ -35,17 +36,19 @@ PAGES = 50
 class Followed:
     """A job on its way: whose it is, and how it stood when last seen."""
 
-    key: RunKey
+    subject: Subject
     job_id: JobId
-    workflow_id: WorkflowId
     status: JobStatus
     accepted_ms: int
-    trace_id: str | None
-    revision: str | None
     since_s: float
     """Since when it is followed, on a clock that only goes forward."""
 
     is_missing: bool = False
+
+    @property
+    def workflow_id(self) -> WorkflowId:
+        """The workflow in whose listing it stands."""
+        return self.subject.workflow_id
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ class Follower:
     gate: Gate
     telemetry: Telemetry
     poll_s: float
+    is_exclusive: Callable[[WorkflowId], bool]
     now_ms: Callable[[], int]
     now_s: Callable[[], float] = time.monotonic
     """A clock that only goes forward, for when to ask."""
@@ -69,21 +73,13 @@ class Follower:
     async def start(self) -> None:
         """Take up the jobs that had not ended when the last daemon did."""
         for run in await self.store.followed_runs():
-            self._follow(run)
+            if isinstance(run.state, Accepted):
+                self._follow(Subject.of_run(run), run.state)
 
-    def accepted(self, begun: Begun, state: Accepted) -> None:
-        """Follow a job that was just created."""
-        self.jobs[state.job_id] = Followed(
-            begun.key,
-            state.job_id,
-            begun.workflow_id,
-            state.status,
-            state.accepted_ms,
-            begun.intent.trace_id,
-            begun.revision,
-            self.now_s(),
-        )
-        self._asked_s[begun.workflow_id] = self.now_s()
+    def accepted(self, subject: Subject, state: Accepted) -> None:
+        """Follow a job that was just created, or found."""
+        self._follow(subject, state)
+        self._asked_s[subject.workflow_id] = self.now_s()
         self._has_news.set()
 
     async def run(self) -> None:
@@ -138,17 +134,26 @@ class Follower:
                 return
             self.gate.went(None)
             seen += len(listing.jobs)
-            await self._note_highest(workflow_id, listing)
+            await self._note(workflow_id, listing)
             found |= {job.job_id: job for job in listing.jobs if job.job_id in wanted}
             if wanted <= found.keys() or not listing.jobs or seen >= listing.total:
                 return
 
-    async def _note_highest(self, workflow_id: WorkflowId, listing: Listing) -> None:
-        """Record the highest job that a listing showed: a later job of ours has a higher ID."""
-        highest = max((job.job_id for job in listing.jobs), default=JobId(0))
+    async def _note(self, workflow_id: WorkflowId, listing: Listing) -> None:
+        """Record the highest job that a listing showed: a later job of ours has a higher ID.
+
+        And see whether somebody else makes jobs in a workflow that was declared exclusive.
+        """
+        listed = [job.job_id for job in listing.jobs]
+        highest = max(listed, default=JobId(0))
         if highest > self._highest.get(workflow_id, 0):
             await self.store.jobs_seen(workflow_id, highest)
             self._highest[workflow_id] = highest
+        if self.is_exclusive(workflow_id) and await self.store.foreign_among(workflow_id, listed):
+            foreign = await self.store.disprove_exclusive(workflow_id, listed, self.now_ms())
+            if foreign:
+                self.telemetry.assumption_violated("A8")
+                log.error("not exclusive: somebody else makes jobs", workflow=workflow_id, jobs=list(foreign))
 
     async def _ask_for(self, job_id: JobId, found: dict[JobId, Job]) -> None:
         await self.gate.admit()
@@ -164,7 +169,10 @@ class Follower:
     def _miss(self, followed: Followed, why: str) -> None:
         """Tell once of a job that is gone; it is asked for by itself from here on, in case it comes back."""
         if not followed.is_missing:
-            log.error("Explorer does not show the job", job=followed.job_id, run=str(followed.key), why=why)
+            self.telemetry.assumption_violated("A6")
+            log.error(
+                "Explorer does not show the job", job=followed.job_id, why=why, **followed.subject.as_log()
+            )
         followed.is_missing = True
 
     async def _changed(self, job: Job) -> None:
@@ -174,7 +182,7 @@ class Follower:
             return
         now_ms = self.now_ms()
         ended_ms = now_ms if job.status.is_final else None
-        await self.store.job_changed(followed.key, job.status, ended_ms, now_ms)
+        await self.store.job_changed(followed.subject.key, job.status, ended_ms, now_ms)
         followed.status = job.status
         self.telemetry.job_transition(str(job.status))
         self._tell(followed)
@@ -185,29 +193,15 @@ class Follower:
     def _tell(self, followed: Followed) -> None:
         log.info(
             "job ended" if followed.status.is_final else "job moved",
-            name=followed.key.name,
-            generation=followed.key.generation,
-            attempt=followed.key.attempt,
-            workflow=followed.workflow_id,
             job=followed.job_id,
-            revision=followed.revision,
             status=str(followed.status),
-            trace=followed.trace_id,
+            **followed.subject.as_log(),
         )
 
-    def _follow(self, run: Run) -> None:
-        if isinstance(run.state, Accepted):
-            state = run.state
-            self.jobs[state.job_id] = Followed(
-                run.key,
-                state.job_id,
-                run.workflow_id,
-                state.status,
-                state.accepted_ms,
-                run.trace_id,
-                run.revision,
-                self.now_s(),
-            )
+    def _follow(self, subject: Subject, state: Accepted) -> None:
+        self.jobs[state.job_id] = Followed(
+            subject, state.job_id, state.status, state.accepted_ms, self.now_s()
+        )
 
     def _workflows(self) -> Iterable[WorkflowId]:
         return dict.fromkeys(job.workflow_id for job in self.jobs.values())

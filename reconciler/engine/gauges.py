@@ -56,7 +56,7 @@ class Gauges:
         self.telemetry.manifests(states)
         self.telemetry.jobs({status: counts.get(f"job:{status}", 0) for status in JobStatus})
         self.telemetry.held(counts.get("Held", 0))
-        self.telemetry.unknown_outcomes(counts.get("Held", 0) + counts.get("Unknown", 0))
+        self.telemetry.unknown_outcomes(counts.get("Unknown", 0))
         self.telemetry.state_bytes(_bytes(self.state))
         oldest_ms = self.queue.oldest_ms()
         age_s = 0.0 if oldest_ms is None else max(0.0, (self.now_ms() - oldest_ms) / 1000)

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from reconciler.core.model import Accepted, Name, State, WorkflowId
+from reconciler.core.model import Accepted, Name, RunState, State, Unknown, WorkflowId
 from reconciler.core.outcome import NotCreated, Unreachable
 from reconciler.core.plan import Plan
 from reconciler.engine.follow import Follower
@@ -21,15 +21,16 @@ from reconciler.engine.gauges import Gauges
 from reconciler.engine.operator import Answer, approve, baseline
 from reconciler.engine.passes import Passes
 from reconciler.engine.reconcile import Reconciler, Scan
+from reconciler.engine.settler import Settler
 from reconciler.engine.status import Status
-from reconciler.engine.tasks import Queue
+from reconciler.engine.tasks import Queue, Subject
 from reconciler.engine.telemetry import Telemetry
 from reconciler.engine.workers import Workers
 from reconciler.errors import ExitCode, StateUnwritable
 from reconciler.explorer.client import Explorer, ExplorerError
 from reconciler.settings import Settings
 from reconciler.source.watch import Hint, HintKind, Watch
-from reconciler.store.port import Begun, Store, Wish
+from reconciler.store.port import Store, Wish
 
 log = structlog.get_logger("reconciler.daemon")
 
@@ -55,6 +56,7 @@ class Parts:
     reconciler: Reconciler
     passes: Passes
     workers: Workers
+    settler: Settler
     follower: Follower
     gauges: Gauges
     watch: Watch
@@ -65,24 +67,25 @@ class Parts:
 
     async def start(self) -> None:
         """Take up what the last daemon left."""
-        held = await self.store.hold_open_intents(
-            "the daemon ended while its request was under way: nobody can tell whether Explorer made the job",
-            self.now_ms(),
-        )
-        for run in held:
-            self.telemetry.submission("unknown")
-            log.error(
-                "held: found under way at start",
-                name=run.key.name,
-                generation=run.key.generation,
-                attempt=run.key.attempt,
-                workflow=run.workflow_id,
-                revision=run.revision,
-                trace=run.trace_id,
-            )
+        await self._take_up_open_runs()
         await self.reconciler.start()
         await self.follower.start()
         await asyncio.to_thread(self.watch.start)
+
+    async def _take_up_open_runs(self) -> None:
+        """The last daemon's requests: what came of them is unknown, and is found out or held."""
+        why = await self.store.quarantine()
+        if why is not None:
+            self.telemetry.assumption_violated("A1")
+            log.error("quarantine: workflows are listed before they are used again", why=why)
+        why = "the daemon ended while its request was under way"
+        for run in await self.store.take_up_open_runs(why, self.now_ms(), self.settler.settle_ms):
+            subject = Subject.of_run(run)
+            if isinstance(run.state, Unknown):
+                log.warning("unknown at start: the job may exist, and is looked for", **subject.as_log())
+                self.settler.look_for(subject)
+            else:
+                log.error("held at start: a person decides", **subject.as_log())
 
     async def close(self) -> None:
         """End what is not a task."""
@@ -93,6 +96,8 @@ class Parts:
         """What runs besides the workers, by name."""
         return [
             ("passes", self.passes.run()),
+            ("settler", self.settler.run()),
+            ("held", self.settler.watch_held()),
             ("follower", self.follower.run()),
             ("gauges", self.gauges.run()),
             ("wishes", self._wishes()),
@@ -100,7 +105,7 @@ class Parts:
             ("state-check", self._check_state()),
         ]
 
-    async def settled(self) -> None:
+    async def done(self) -> None:
         """Return once everything that is wanted was submitted and recorded, or cannot be for a while."""
         while self._is_busy() and not self._is_stuck():  # noqa: ASYNC110 - many parts together are busy, and none of them tells
             await asyncio.sleep(0.05)
@@ -128,9 +133,13 @@ class Parts:
             self.reconciler.listing_failed(workflow_id, str(error), random.random())  # noqa: S311 - jitter
         self.passes.replan()
 
-    def accepted(self, begun: Begun, state: Accepted) -> None:
-        """A job was created: it is followed from here on."""
-        self.follower.accepted(begun, state)
+    def settled(self, subject: Subject, state: RunState) -> None:
+        """The outcome of a request is known at last, or a person is to say it; its workflow goes on."""
+        if isinstance(state, Accepted):
+            self.follower.accepted(subject, state)
+        self.reconciler.revisit(subject.key.name)
+        self.workers.queued.set()
+        self.passes.replan()
 
     def not_created(self, name: Name, receipt: NotCreated) -> None:
         """A request created nothing: whether the run is still wanted, and when, is planned again."""
@@ -170,6 +179,7 @@ class Parts:
             or self.passes.needs_replan
             or self.passes.needs_confirmation
             or self.workers.busy > 0
+            or bool(self.settler.unknown)
             or (len(self.queue) > 0 and (due_ms is None or due_ms < limit_ms))
             or (look_ms is not None and look_ms < limit_ms)
         )
@@ -247,7 +257,21 @@ def wire(
     """Build the parts around an open store. `now_s` is a clock that only goes forward."""
     # long: it names every part, once
     queue = Queue()
+    started_s = now_s()
     parts: Parts
+    is_exclusive = settings.exclusive.covers
+    follower = Follower(store, explorer, gate, telemetry, settings.poll_s, is_exclusive, now_ms, now_s)
+    settler = Settler(
+        store=store,
+        explorer=explorer,
+        gate=gate,
+        queue=queue,
+        telemetry=telemetry,
+        settle_s=settings.settle_s,
+        is_exclusive=is_exclusive,
+        now_ms=now_ms,
+        on_settled=lambda subject, state: parts.settled(subject, state),
+    )
     workers = Workers(
         queue=queue,
         store=store,
@@ -255,7 +279,9 @@ def wire(
         gate=gate,
         telemetry=telemetry,
         now_ms=now_ms,
-        on_accepted=lambda begun, state: parts.accepted(begun, state),
+        settle_ms=settler.settle_ms,
+        on_accepted=follower.accepted,
+        on_unknown=settler.look_for,
         on_not_created=lambda name, receipt: parts.not_created(name, receipt),
         on_listed=lambda workflow_id, error: parts.listed(workflow_id, error),
     )
@@ -267,6 +293,7 @@ def wire(
         max_new=settings.max_new,
         now_ms=now_ms,
         on_queued=workers.queued.set,
+        settles_in_ms=lambda: int(1000 * (started_s + settings.settle_s - now_s())),
     )
     loop = asyncio.get_running_loop()
 
@@ -284,7 +311,8 @@ def wire(
         reconciler=reconciler,
         passes=passes,
         workers=workers,
-        follower=Follower(store, explorer, gate, telemetry, settings.poll_s, now_ms, now_s),
+        settler=settler,
+        follower=follower,
         gauges=Gauges(
             store, queue, telemetry, settings.state, lambda: len(reconciler.desired.nameless), now_ms
         ),

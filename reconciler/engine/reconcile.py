@@ -25,6 +25,7 @@ from reconciler.core.plan import (
     GiveUp,
     Nothing,
     Plan,
+    Quarantine,
     Submit,
     Wait,
     Wish,
@@ -82,6 +83,9 @@ class Reconciler:
     now_ms: Callable[[], int]
     on_queued: Callable[[], None]
     """Called when the queue got something to do."""
+
+    settles_in_ms: Callable[[], int] = lambda: 0
+    """How long until a restored state's workflows may be listed."""
 
     plan: Plan = field(default_factory=lambda: Plan((), (), (), is_guarded=False))
     """The latest plan, over all names that were not settled."""
@@ -199,13 +203,18 @@ class Reconciler:
         return self.plan
 
     def _with_troubles(self, world: World) -> World:
-        troubled = {
-            workflow_id: replace(
-                world.workflow(workflow_id), asks_again_ms=trouble.asks_again_ms, trouble=trouble.why
-            )
-            for workflow_id, trouble in self._troubles.items()
-        }
-        return replace(world, workflows={**world.workflows, **troubled})
+        """The world with what only this process knows: which workflows cannot be listed yet, and why."""
+        workflows = dict(world.workflows)
+        for workflow_id, trouble in self._troubles.items():
+            known = world.workflow(workflow_id)
+            workflows[workflow_id] = replace(known, asks_again_ms=trouble.asks_again_ms, trouble=trouble.why)
+        settles_in_ms = self.settles_in_ms()
+        if settles_in_ms > 0:
+            settled_ms = self.now_ms() + settles_in_ms
+            for workflow_id, known in workflows.items():
+                if known.quarantine is Quarantine.WAITS:
+                    workflows[workflow_id] = replace(known, asks_again_ms=settled_ms)
+        return replace(world, workflows=workflows)
 
     async def _perform(self, decided: Plan, wishes: dict[Name, Wish], now_ms: int) -> None:
         """Record what was decided, and queue it; what cannot be recorded is decided anew by the next pass."""

@@ -19,18 +19,18 @@ import structlog
 
 from reconciler.core.model import (
     Accepted,
-    Held,
-    JobId,
     Name,
     Rejected,
     RunState,
     Superseded,
+    Unknown,
     Waiting,
     WorkflowId,
 )
-from reconciler.core.outcome import Created, NotCreated, Receipt, Unclear, Unreachable
+from reconciler.core.outcome import Created, Faulty, NotCreated, Receipt, Unclear, Unreachable
 from reconciler.engine.gate import Gate
-from reconciler.engine.tasks import FirstListing, Queue, Submission, Task
+from reconciler.engine.listing import list_workflow
+from reconciler.engine.tasks import FirstListing, Queue, Subject, Submission, Task
 from reconciler.engine.telemetry import Telemetry
 from reconciler.engine.workqueue import Entry
 from reconciler.errors import StateUnwritable
@@ -53,8 +53,14 @@ class Workers:
     gate: Gate
     telemetry: Telemetry
     now_ms: Callable[[], int]
-    on_accepted: Callable[[Begun, Accepted], None]
+    settle_ms: int
+    """How long a request may still take effect after nobody waits for it any more."""
+
+    on_accepted: Callable[[Subject, Accepted], None]
     """Called for each job that was created."""
+
+    on_unknown: Callable[[Subject], None]
+    """Called when nobody knows what came of a request, before anything else of its workflow may go on."""
 
     on_not_created: Callable[[Name, NotCreated], None]
     """Called when a run waits again: whether it is still wanted is the plan's to say."""
@@ -132,9 +138,12 @@ class Workers:
         receipt = await self._send(begun)
         self._show(begun, receipt)
         state = await self._record(begun, receipt)
-        self._tell(begun, state)
+        subject = Subject.of_request(begun)
+        self._tell(subject, state)
         if isinstance(state, Accepted):
-            self.on_accepted(begun, state)
+            self.on_accepted(subject, state)
+        elif isinstance(state, Unknown):
+            self.on_unknown(subject)
         elif isinstance(receipt, NotCreated) and isinstance(state, Waiting):
             self.on_not_created(begun.key.name, receipt)
 
@@ -152,7 +161,7 @@ class Workers:
                 begun.workflow_id,
                 begun.body,
                 trace_id=begun.intent.trace_id,
-                baseline=begun.intent.baseline,
+                baseline=begun.intent.highest,
             )
         except asyncio.CancelledError:
             self.drain()
@@ -163,7 +172,7 @@ class Workers:
         chance = random.random()  # noqa: S311 - jitter
         while True:
             try:
-                return await self.store.record(begun, receipt, self.now_ms(), chance)
+                return await self.store.record(begun, receipt, self.now_ms(), chance, self.settle_ms)
             except StateUnwritable as error:
                 log.error(
                     "what came of a request cannot be recorded yet",
@@ -175,14 +184,13 @@ class Workers:
 
     async def _list(self, workflow_id: WorkflowId) -> None:
         try:
-            listing = await self.explorer.jobs(workflow_id)
-            self.gate.went(None)
-            highest = max((job.job_id for job in listing.jobs), default=JobId(0))
-            await self.store.workflow_listed(workflow_id, highest, self.now_ms())
-            log.info("workflow listed", workflow=workflow_id, highest_job=highest, jobs=listing.total)
+            listing = await list_workflow(self.explorer, self.gate, workflow_id, is_admitted=True)
+            if not listing.is_whole:
+                raise ExplorerError(Faulty(0, "it counts more jobs than it shows"))
+            await self.store.workflow_listed(workflow_id, listing.ids, self.now_ms())
+            log.info("workflow listed", workflow=workflow_id, jobs=len(listing.jobs))
             self.on_listed(workflow_id, None)
         except ExplorerError as error:
-            self.gate.went(error.failure)
             log.warning("workflow not listed", workflow=workflow_id, why=str(error))
             self.on_listed(workflow_id, error)
 
@@ -195,23 +203,18 @@ class Workers:
                 self.gate.went(cause)
             case Unclear():
                 self.gate.went(receipt)
+                if receipt.stale_id is not None:
+                    self.telemetry.assumption_violated("A7")
 
-    def _tell(self, begun: Begun, state: RunState) -> None:
-        about = {
-            "name": begun.key.name,
-            "generation": begun.key.generation,
-            "attempt": begun.key.attempt,
-            "workflow": begun.workflow_id,
-            "revision": begun.revision,
-            "trace": begun.intent.trace_id,
-        }
+    def _tell(self, subject: Subject, state: RunState) -> None:
+        about = subject.as_log()
         match state:
             case Accepted(job_id=job_id):
                 self.telemetry.submission("accepted")
                 log.info("submitted", job=job_id, **about)
-            case Held(why=why):
+            case Unknown(why=why):
                 self.telemetry.submission("unknown")
-                log.error("held: nobody can tell whether the job exists", why=why, **about)
+                log.warning("unknown: the job may exist, and is looked for", why=why, **about)
             case Rejected(code=code, message=message):
                 self.telemetry.submission("rejected")
                 log.error("rejected by Explorer", code=code, message=message, **about)

@@ -5,8 +5,9 @@ put again replaces what still waits; lanes take turns. A plain structure, with t
 and waits is in `workers`.
 
 What holds it together: a key is in `_waiting` from `put` until `take`; a lane, with the key that it works on,
-is in `_busy` from `take` until `done`; `_turns` holds each lane that has due work and is not busy, exactly
-once; what is due in a free lane while its key is busy in another is in `_parked`.
+is in `_busy` from `take` until `done`; a lane is in `_blocked` while somebody outside keeps it so; `_turns`
+holds each lane that has due work and is neither busy nor blocked, exactly once; what is due in a free lane
+while its key is busy in another is in `_parked`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class WorkQueue(Generic[Task]):
     def __init__(self) -> None:
         self._waiting: dict[str, Entry[Task]] = {}
         self._busy: dict[str, str] = {}
+        self._blocked: dict[str, set[str]] = {}
         self._parked: dict[str, Entry[Task]] = {}
         self._due: dict[str, deque[Entry[Task]]] = {}
         self._turns: deque[str] = deque()
@@ -91,11 +93,23 @@ class WorkQueue(Generic[Task]):
     def done(self, lane: str) -> None:
         """The lane's work has ended; it takes its turn again, and so does what waited for its key."""
         key = self._busy.pop(lane)
-        if self._due.get(lane):
-            self._turns.append(lane)
+        self._take_turn(lane)
         parked = self._parked.pop(key, None)
         if parked is not None and self._waiting.get(key) is parked:
             self._make_due(parked)
+
+    def block(self, lane: str, why: str) -> None:
+        """Give nothing of this lane until `unblock` with the same word; what is under way goes on."""
+        self._blocked.setdefault(lane, set()).add(why)
+        if lane in self._turns:
+            self._turns.remove(lane)
+
+    def unblock(self, lane: str, why: str) -> None:
+        """Take a block away; the lane takes its turn again once none is left."""
+        blocks = self._blocked.get(lane, set())
+        blocks.discard(why)
+        if not blocks and self._blocked.pop(lane, None) is not None and lane not in self._busy:
+            self._take_turn(lane)
 
     def next_due_ms(self) -> int | None:
         """When something becomes due that is not due yet; None if nothing does."""
@@ -115,9 +129,13 @@ class WorkQueue(Generic[Task]):
 
     def _make_due(self, entry: Entry[Task]) -> None:
         line = self._due.setdefault(entry.lane, deque())
-        if not line and entry.lane not in self._busy:
-            self._turns.append(entry.lane)
         line.append(entry)
+        if len(line) == 1 and entry.lane not in self._busy:
+            self._take_turn(entry.lane)
+
+    def _take_turn(self, lane: str) -> None:
+        if self._due.get(lane) and lane not in self._blocked:
+            self._turns.append(lane)
 
     def _next_in(self, lane: str) -> Entry[Task] | None:
         """The lane's first entry that was not replaced or dropped meanwhile, and whose key is not busy."""

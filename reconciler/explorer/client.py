@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from reconciler.core.model import JobId, WorkflowId
+from reconciler.core.model import Job, JobId, WorkflowId
 from reconciler.core.outcome import (
     Failure,
     Faulty,
@@ -28,7 +28,6 @@ from reconciler.core.outcome import (
 )
 from reconciler.explorer.credential import Login, NoToken, TokenFile
 from reconciler.explorer.jobs import (
-    Job,
     JobDetail,
     Listing,
     Task,

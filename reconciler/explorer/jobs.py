@@ -14,7 +14,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from reconciler.core.model import JobId, JobStatus, WorkflowId
+from reconciler.core.model import Job, JobId, JobStatus, WorkflowId
 from reconciler.core.outcome import Faulty, job_id_in
 
 READ = 0
@@ -22,19 +22,6 @@ READ = 0
 
 LATEST_MS = 253_402_300_800_000
 """The end of the year 9999; a later time is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One job as the server shows it. A time that has not come, or that cannot be read, is None."""
-
-    job_id: JobId
-    workflow_id: WorkflowId
-    name: str
-    status: JobStatus | None
-    created_ms: int | None
-    began_ms: int | None
-    ended_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ from reconciler.core.model import JobStatus, State
 COMPLETE = ("planned", "guarded")
 PASS_RESULTS = (*COMPLETE, "put_off", "missing", "emptied")
 SUBMISSION_RESULTS = ("accepted", "adopted", "rejected", "unknown")
+ASSUMPTIONS = ("A1", "A6", "A7", "A8")
+"""Of the assumptions in docs/exactly-once.md those against which the daemon can see a sign."""
+
 OPERATIONS = ("connect", "submit", "list", "detail", "cancel", "sample")
 CODES = (
     *("0", "40004000", "40004001", "40104000", "40104001", "40304000", "40404000", "50004000"),
@@ -134,6 +137,10 @@ class Metrics:
         """So long after a change was seen, its job had an ID."""
         self._change_to_submit.observe(seconds)
 
+    def assumption_violated(self, assumption: str) -> None:
+        """Something was seen that speaks against one of ASSUMPTIONS."""
+        self._violations.count(assumption)
+
     def unknown_outcomes(self, count: int) -> None:
         """How many requests may or may not have made a job, as nobody can tell."""
         self._unknown_outcomes.set(count)
@@ -233,7 +240,13 @@ class Metrics:
             "change_to_submit_seconds", "From a change being seen to its job having an ID.", _DELAY_BUCKETS
         )
         self._unknown_outcomes = self._gauge(
-            "unknown_outcomes", "Requests that may or may not have made a job, as nobody can tell."
+            "unknown_outcomes", "Runs whose request may or may not have made a job; they are looked for."
+        )
+        self._violations = self._count(
+            "assumption_violations_total",
+            "Signs that an assumption of exactly-once does not hold (docs/exactly-once.md).",
+            "assumption",
+            ASSUMPTIONS,
         )
         self._held = self._gauge("held", "Runs that wait for a person's decision.")
 

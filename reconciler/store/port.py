@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from reconciler.core.item import Item
 from reconciler.core.model import (
+    Accepted,
     Intent,
+    Job,
     JobId,
     JobStatus,
     Name,
@@ -61,6 +63,25 @@ class Begun:
     claimed_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """By what an unknown run is judged.
+
+    `is_exclusive`: the operator declared its workflow so. `chance` in [0, 1) is the jitter of a wait.
+    """
+
+    settle_ms: int
+    is_exclusive: bool
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an operator asked for was not done, and why, as a sentence."""
+
+    why: str
+
+
 class Store(Protocol):
     """What is known, durably. Each verb is one transaction, on disk when it returns.
 
@@ -88,16 +109,55 @@ class Store(Protocol):
         """Make the intent to send this run durable; None if the run does not wait to be sent (any more)."""
         ...
 
-    async def record(self, begun: Begun, receipt: Receipt, now_ms: int, chance: float) -> RunState:
+    async def record(
+        self, begun: Begun, receipt: Receipt, now_ms: int, chance: float, settle_ms: int
+    ) -> RunState:
         """Record what came of a request, and give the state that the run has now."""
         ...
 
-    async def hold_open_intents(self, why: str, now_ms: int) -> list[Run]:
-        """Hold every run whose request was under way when the last daemon ended."""
+    async def take_up_open_runs(self, why: str, now_ms: int, settle_ms: int) -> list[Run]:
+        """Look, from now on, for every run whose outcome the last daemon did not know; gives them.
+
+        Those of a restored state are held.
+        """
         ...
 
-    async def workflow_listed(self, workflow_id: WorkflowId, highest: JobId, now_ms: int) -> None:
-        """Record the highest job ID of a listing, 0 for none."""
+    async def looked(self, key: RunKey, jobs: Sequence[Job], terms: Terms, now_ms: int) -> RunState | None:
+        """Record a listing that was made for an unknown run; gives its state now, None for any other run."""
+        ...
+
+    async def stop_looking(self, key: RunKey, why: str, now_ms: int) -> RunState | None:
+        """Hold an unknown run that no listing can settle; None for any other run."""
+        ...
+
+    async def see_candidates(self, workflow_id: WorkflowId, jobs: Sequence[Job], now_ms: int) -> None:
+        """Record what a listing shows for the workflow's held runs."""
+        ...
+
+    async def foreign_among(self, workflow_id: WorkflowId, listed: Sequence[JobId]) -> tuple[JobId, ...]:
+        """The jobs of a listing that disprove that a workflow is exclusive; none if that is known already."""
+        ...
+
+    async def disprove_exclusive(
+        self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int
+    ) -> tuple[JobId, ...]:
+        """Record, if it is so, that a listing disproves that a workflow is exclusive; gives the jobs."""
+        ...
+
+    async def adopt(self, key: RunKey, job_id: JobId, claim: Claim | None, now_ms: int) -> Accepted | Refusal:
+        """Give a run a job that nobody has, on an operator's word; with `claim` the run is claimed first."""
+        ...
+
+    async def deny(self, key: RunKey, now_ms: int) -> RunState | Refusal:
+        """Take a held run as not created, on an operator's word."""
+        ...
+
+    async def not_ours(self, workflow_id: WorkflowId, now_ms: int) -> Refusal | None:
+        """Use a workflow of a restored state again, on an operator's word."""
+        ...
+
+    async def workflow_listed(self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int) -> None:
+        """Record the jobs of a listing of the whole workflow."""
         ...
 
     async def jobs_seen(self, workflow_id: WorkflowId, highest: JobId) -> None:
@@ -119,12 +179,20 @@ class Store(Protocol):
         """
         ...
 
+    async def quarantine(self) -> str | None:
+        """Why the state counts as restored; None if it does not."""
+        ...
+
     async def check_writable(self) -> None:
         """Raise StateUnwritable if the disk refuses a write now."""
         ...
 
     async def waiting_runs(self) -> list[Run]:
         """All runs that are claimed and not sent."""
+        ...
+
+    async def held_runs(self) -> list[Run]:
+        """All runs that wait for an operator."""
         ...
 
     async def followed_runs(self) -> list[Run]:

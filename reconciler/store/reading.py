@@ -10,13 +10,15 @@ from itertools import islice
 from pathlib import Path
 
 from reconciler.core.item import Item, item_of
-from reconciler.core.model import Digest, Name, Run, RunKey, WorkflowId
-from reconciler.core.plan import Observed, Workflow, World
+from reconciler.core.model import Digest, JobId, Name, Run, RunKey, WorkflowId
+from reconciler.core.plan import Observed, Quarantine, Workflow, World
 from reconciler.core.sighting import Sighting
 from reconciler.errors import StateUnusable
 from reconciler.store.migrations import version_of
 from reconciler.store.port import Event, Wish
-from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, key_of, run_of, sighting_of
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, run_of, sighting_of
+from reconciler.store.settling import foreign_among, runs_in
+from reconciler.store.statements import quarantine_of_new
 
 _CHUNK = 500
 """How many names one query asks for: well below SQLite's limit on parameters."""
@@ -83,13 +85,11 @@ class Reader:
 
     def runs(self, phases: Sequence[str]) -> list[Run]:
         """All runs in these phases, oldest claim first."""
-        marks = ",".join("?" * len(phases))
-        rows = self._connection.execute(
-            f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES} WHERE runs.phase IN ({marks})"  # noqa: S608
-            " ORDER BY runs.claimed_ms, runs.name",
-            tuple(phases),
-        )
-        return [run_of(row) for row in rows]
+        return runs_in(self._connection, phases)
+
+    def foreign_among(self, workflow_id: WorkflowId, listed: Sequence[JobId]) -> tuple[JobId, ...]:
+        """The jobs of a listing that disprove that a workflow is exclusive; none if that is known already."""
+        return foreign_among(self._connection, workflow_id, listed)
 
     def counts(self) -> dict[str, int]:
         """How many runs stand in each phase, and jobs in each status (`job:<status>`)."""
@@ -121,6 +121,11 @@ class Reader:
         rows = self._connection.execute("SELECT * FROM wishes WHERE answered_ms IS NULL ORDER BY number")
         return [Wish(row["number"], row["kind"], json.loads(row["arguments"])) for row in rows]
 
+    def quarantine(self) -> str | None:
+        """Why the state counts as restored; None if it does not."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'quarantine'").fetchone()
+        return row["value"] if row else None
+
     def data_version(self) -> int:
         """A number that changes when another connection writes (SQLite manual, `PRAGMA data_version`)."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
@@ -141,7 +146,17 @@ class Reader:
             query = f"SELECT * FROM workflows WHERE workflow_id IN ({marks})"  # noqa: S608
             for row in self._connection.execute(query, chunk):
                 workflow_id = WorkflowId(row["workflow_id"])
-                found[workflow_id] = Workflow(workflow_id, row["highest"], bool(row["is_guarded"]))
+                found[workflow_id] = Workflow(
+                    workflow_id,
+                    row["highest"],
+                    bool(row["is_guarded"]),
+                    quarantine=Quarantine(row["quarantine"]) if row["quarantine"] else None,
+                    strangers=ids_in(row["strangers"]),
+                )
+        unseen = [workflow_id for workflow_id in workflow_ids if workflow_id not in found]
+        if unseen and quarantine_of_new(self._connection) is not None:
+            waits = Quarantine.WAITS
+            found.update((workflow_id, Workflow(workflow_id, quarantine=waits)) for workflow_id in unseen)
         return found
 
 

@@ -6,6 +6,7 @@ A run's state is one of a closed union; its columns are the union's fields, and 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Any, assert_never
 
 from reconciler.core.model import (
@@ -17,12 +18,14 @@ from reconciler.core.model import (
     JobId,
     JobStatus,
     Name,
+    OnUnknown,
     Rejected,
     Run,
     RunKey,
     RunState,
     Submitting,
     Superseded,
+    Unknown,
     Waiting,
     WorkflowId,
 )
@@ -30,11 +33,11 @@ from reconciler.core.sighting import Presence, Sighting
 
 RUN_COLUMNS = (
     "runs.name, runs.generation, runs.attempt, runs.workflow_id, runs.digest, runs.phase, runs.why,"
-    " runs.tries, runs.not_before_ms, runs.code, runs.candidates, runs.job_id, runs.job_status,"
+    " runs.tries, runs.not_before_ms, runs.code, runs.looks, runs.candidates, runs.job_id, runs.job_status,"
     " runs.accepted_ms, runs.ended_ms, runs.revision, runs.trace_id, runs.submitted_ms, runs.claimed_ms,"
     " runs.updated_ms, intents.number AS intent_number, intents.try_number,"
     " intents.trace_id AS intent_trace_id, intents.baseline AS intent_baseline,"
-    " intents.created_ms AS intent_ms"
+    " intents.highest AS intent_highest, intents.created_ms AS intent_ms"
 )
 RUN_TABLES = "runs LEFT JOIN intents ON intents.number = runs.intent"
 
@@ -70,6 +73,7 @@ def sighting_of(row: sqlite3.Row) -> Sighting:
         reason=row["reason"],
         revision=row["revision"],
         updated_ms=row["updated_ms"],
+        on_unknown=OnUnknown(row["on_unknown"]),
     )
 
 
@@ -80,8 +84,10 @@ def columns_of(state: RunState) -> dict[str, Any]:
             return {"phase": "Waiting", "tries": tries, "not_before_ms": not_before_ms, "why": why}
         case Submitting(intent=intent):
             return {"phase": "Submitting", "why": "", "tries": intent.try_number, "intent": intent.number}
+        case Unknown():
+            return _unknown_columns(state)
         case Held(why=why, candidates=candidates):
-            return {"phase": "Held", "why": why, "candidates": " ".join(map(str, candidates))}
+            return {"phase": "Held", "why": why, "candidates": ids_as_text(candidates)}
         case Accepted():
             return _accepted_columns(state)
         case Baselined():
@@ -92,6 +98,27 @@ def columns_of(state: RunState) -> dict[str, Any]:
             return {"phase": "Superseded", "why": why}
         case _:
             assert_never(state)
+
+
+def ids_as_text(job_ids: Iterable[JobId]) -> str:
+    """Job IDs as one column holds them."""
+    return " ".join(map(str, job_ids))
+
+
+def ids_in(text: str) -> tuple[JobId, ...]:
+    """The job IDs in a column that `ids_as_text` made."""
+    return tuple(JobId(int(digits)) for digits in text.split())
+
+
+def _unknown_columns(state: Unknown) -> dict[str, Any]:
+    return {
+        "phase": "Unknown",
+        "why": state.why,
+        "code": state.code,
+        "looks": state.looks,
+        "not_before_ms": state.look_ms,
+        "candidates": ids_as_text(state.candidates),
+    }
 
 
 def _accepted_columns(state: Accepted) -> dict[str, Any]:
@@ -113,8 +140,15 @@ def _state_of(row: sqlite3.Row) -> RunState:
         case "Submitting":
             return Submitting(_intent_of(row))
         case "Held":
-            return Held(
-                _intent_of(row), row["why"], tuple(JobId(int(it)) for it in row["candidates"].split())
+            return Held(_intent_of(row), row["why"], ids_in(row["candidates"]))
+        case "Unknown":
+            return Unknown(
+                intent=_intent_of(row),
+                why=row["why"],
+                look_ms=row["not_before_ms"],
+                code=row["code"],
+                looks=row["looks"],
+                candidates=ids_in(row["candidates"]),
             )
         case "Followed" | "Ended":
             status = JobStatus(row["job_status"])
@@ -135,5 +169,6 @@ def _intent_of(row: sqlite3.Row) -> Intent:
         try_number=row["try_number"],
         trace_id=row["intent_trace_id"],
         baseline=JobId(row["intent_baseline"]),
+        highest=JobId(row["intent_highest"]),
         created_ms=row["intent_ms"],
     )

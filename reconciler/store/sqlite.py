@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 from reconciler.core.item import Item
 from reconciler.core.model import (
+    Accepted,
     Baselined,
+    Job,
     JobId,
     JobStatus,
     Name,
@@ -30,11 +32,12 @@ from reconciler.core.outcome import Receipt
 from reconciler.core.plan import Claim, GiveUp, World
 from reconciler.core.sighting import Presence, Sighting
 from reconciler.errors import StateUnusable, StateUnwritable, WrongOrigin
-from reconciler.store import transactions
+from reconciler.store import settling, transactions
 from reconciler.store.lock import Lock
 from reconciler.store.migrations import migrate
-from reconciler.store.port import Begun, Event, Wish
+from reconciler.store.port import Begun, Event, Refusal, Terms, Wish
 from reconciler.store.reading import Reader
+from reconciler.store.statements import saw_job
 from reconciler.store.writer import Writer
 
 T = TypeVar("T")
@@ -103,6 +106,10 @@ class SqliteStore:
         """See `port.Store`."""
         return await self._read(lambda reader: reader.runs(("Waiting",)))
 
+    async def held_runs(self) -> list[Run]:
+        """See `port.Store`."""
+        return await self._read(lambda reader: reader.runs(("Held",)))
+
     async def counts(self) -> dict[str, int]:
         """See `port.Store`."""
         return await self._read(Reader.counts)
@@ -122,6 +129,10 @@ class SqliteStore:
     async def open_wishes(self) -> list[Wish]:
         """See `port.Store`."""
         return await self._read(Reader.open_wishes)
+
+    async def quarantine(self) -> str | None:
+        """See `port.Store`."""
+        return await self._read(Reader.quarantine)
 
     async def data_version(self) -> int:
         """See `port.Store`."""
@@ -154,27 +165,83 @@ class SqliteStore:
             lambda connection: transactions.begin(connection, key, trace_id, now_ms)
         )
 
-    async def record(self, begun: Begun, receipt: Receipt, now_ms: int, chance: float) -> RunState:
+    async def record(
+        self, begun: Begun, receipt: Receipt, now_ms: int, chance: float, settle_ms: int
+    ) -> RunState:
         """See `port.Store`."""
         return await self._writer.write(
-            lambda connection: transactions.record(connection, begun, receipt, now_ms, chance)
+            lambda connection: transactions.record(connection, begun, receipt, now_ms, chance, settle_ms)
         )
 
-    async def hold_open_intents(self, why: str, now_ms: int) -> list[Run]:
+    async def take_up_open_runs(self, why: str, now_ms: int, settle_ms: int) -> list[Run]:
         """See `port.Store`."""
         return await self._writer.write(
-            lambda connection: transactions.hold_open_intents(connection, why, now_ms)
+            lambda connection: settling.take_up_open_runs(connection, why, now_ms, settle_ms)
         )
 
-    async def workflow_listed(self, workflow_id: WorkflowId, highest: JobId, now_ms: int) -> None:
+    async def looked(self, key: RunKey, jobs: Sequence[Job], terms: Terms, now_ms: int) -> RunState | None:
+        """See `port.Store`."""
+        return await self._writer.write(
+            lambda connection: settling.looked(connection, key, jobs, terms, now_ms)
+        )
+
+    async def stop_looking(self, key: RunKey, why: str, now_ms: int) -> RunState | None:
+        """See `port.Store`."""
+        return await self._writer.write(
+            lambda connection: settling.stop_looking(connection, key, why, now_ms)
+        )
+
+    async def see_candidates(self, workflow_id: WorkflowId, jobs: Sequence[Job], now_ms: int) -> None:
         """See `port.Store`."""
         await self._writer.write(
-            lambda connection: transactions.workflow_listed(connection, workflow_id, highest, now_ms)
+            lambda connection: settling.see_candidates(connection, workflow_id, jobs, now_ms)
+        )
+
+    async def foreign_among(self, workflow_id: WorkflowId, listed: Sequence[JobId]) -> tuple[JobId, ...]:
+        """See `port.Store`."""
+        return await self._read(lambda reader: reader.foreign_among(workflow_id, listed))
+
+    async def disprove_exclusive(
+        self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int
+    ) -> tuple[JobId, ...]:
+        """See `port.Store`."""
+
+        def work(connection: sqlite3.Connection) -> tuple[JobId, ...]:
+            foreign = settling.foreign_among(connection, workflow_id, listed)
+            if foreign:
+                why = f"jobs {', '.join(map(str, foreign))} are nobody's here"
+                settling.disprove_exclusive(connection, workflow_id, why, now_ms)
+            return foreign
+
+        return await self._writer.write(work)
+
+    async def adopt(self, key: RunKey, job_id: JobId, claim: Claim | None, now_ms: int) -> Accepted | Refusal:
+        """See `port.Store`."""
+
+        def work(connection: sqlite3.Connection) -> Accepted | Refusal:
+            if claim is not None:
+                transactions.claim_run(connection, claim, Waiting(), None, now_ms)
+            return settling.adopt(connection, key, job_id, now_ms)
+
+        return await self._writer.write(work)
+
+    async def deny(self, key: RunKey, now_ms: int) -> RunState | Refusal:
+        """See `port.Store`."""
+        return await self._writer.write(lambda connection: settling.deny(connection, key, now_ms))
+
+    async def not_ours(self, workflow_id: WorkflowId, now_ms: int) -> Refusal | None:
+        """See `port.Store`."""
+        return await self._writer.write(lambda connection: settling.not_ours(connection, workflow_id, now_ms))
+
+    async def workflow_listed(self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int) -> None:
+        """See `port.Store`."""
+        await self._writer.write(
+            lambda connection: transactions.workflow_listed(connection, workflow_id, listed, now_ms)
         )
 
     async def jobs_seen(self, workflow_id: WorkflowId, highest: JobId) -> None:
         """See `port.Store`."""
-        await self._writer.write(lambda connection: transactions.saw_job(connection, workflow_id, highest))
+        await self._writer.write(lambda connection: saw_job(connection, workflow_id, highest))
 
     async def job_changed(self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int) -> None:
         """See `port.Store`."""
@@ -211,7 +278,9 @@ class SqliteStore:
     async def check_writable(self) -> None:
         """Raise StateUnwritable if the disk refuses a write now."""
         await self._writer.write(
-            lambda connection: connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('checked', '')")
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO meta (key, value) VALUES ('checked', '')"
+            )
         )
 
     async def _read(self, query: Callable[[Reader], T]) -> T:

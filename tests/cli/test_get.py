@@ -28,7 +28,7 @@ async def some(stage: Stage) -> None:
     for name, receipt in receipts.items():
         await stage.claimed(name, SLOW)
         begun = await stage.store.begin((await stage.latest(name)).key, "ab" * 16, now_ms())
-        await stage.store.record(begun, receipt, now_ms(), 0.0)
+        await stage.store.record(begun, receipt, now_ms(), 0.0, 60_000)
     stage.write("later", suspend=True)
     await stage.parts.reconciler.reconcile()
 

@@ -118,7 +118,7 @@ def test_on_a_new_state_a_baseline_of_one_name_leaves_the_others_guarded(
     async def scene(stage: Stage) -> None:
         await stage.parts.reconciler.start()
         await stage.parts.reconciler.reconcile()
-        await stage.store.workflow_listed(QUICK, 77, now_ms())
+        await stage.store.workflow_listed(QUICK, [77], now_ms())
         assert (await stage.parts.reconciler.replan()).is_guarded
 
     left_behind(tmp_path, scene)

@@ -27,7 +27,7 @@ def write(directory: Path, *names: str, suspend: bool = False) -> None:
 
 async def sent(stage: Stage, name: str, receipt: Created | NotCreated | Unclear) -> None:
     begun = await stage.store.begin((await stage.latest(name)).key, "ab" * 16, now_ms())
-    await stage.store.record(begun, receipt, now_ms(), 0.99)
+    await stage.store.record(begun, receipt, now_ms(), 0.99, 60_000)
 
 
 async def all_kinds(stage: Stage) -> None:

@@ -22,7 +22,7 @@ from reconciler.core.model import (
     WorkflowId,
 )
 
-INTENT = Intent(1, 1, "0" * 32, JobId(0), 0)
+INTENT = Intent(1, 1, "0" * 32, JobId(0), JobId(0), 0)
 RUNNING = Accepted(JobId(7), JobStatus.RUNNING, 0)
 SUCCEEDED = Accepted(JobId(7), JobStatus.SUCCESS, 0, 1)
 SUBMITTING = Submitting(INTENT)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.model import Held, JobId, Name, Rejected, Superseded, Waiting, WorkflowId
-from reconciler.core.plan import Absent, Observed, Unreadable, Wish, Workflow, World, plan
+from reconciler.core.model import Held, JobId, Name, Rejected, Superseded, Unknown, Waiting, WorkflowId
+from reconciler.core.plan import Absent, Observed, Quarantine, Unreadable, Wish, Workflow, World, plan
 from reconciler.core.reason import Reason
 from tests.core.builders import INTENT, RUNNING, SUBMITTING, SUCCEEDED, invalid, manifest, run
 
@@ -23,6 +23,18 @@ SCENES: dict[Reason, tuple[Wish, Observed, Workflow | None, int]] = {
     Reason.SEND: (manifest(), Observed(run(state=Waiting())), LISTED, 0),
     Reason.NOT_LISTED: (manifest(), Observed(), None, 0),
     Reason.WORKFLOW_HAS_JOBS: (manifest(), Observed(), Workflow(ONE, JobId(9), is_guarded=True), 0),
+    Reason.QUARANTINE: (
+        manifest(),
+        Observed(run(state=Waiting())),
+        Workflow(ONE, JobId(9), quarantine=Quarantine.WAITS),
+        0,
+    ),
+    Reason.STRANGERS: (
+        manifest(),
+        Observed(),
+        Workflow(ONE, JobId(9), quarantine=Quarantine.HELD, strangers=(JobId(11),)),
+        0,
+    ),
     Reason.TOO_MANY_NEW: (manifest(), Observed(), LISTED, 1),
     Reason.BACKOFF: (manifest(), Observed(run(state=Waiting(1, not_before_ms=200))), LISTED, 0),
     Reason.ABSENT_ONCE: (Absent(1), Observed(run(state=RUNNING)), LISTED, 0),
@@ -31,6 +43,7 @@ SCENES: dict[Reason, tuple[Wish, Observed, Workflow | None, int]] = {
     Reason.INVALID: (invalid(), Observed(), LISTED, 0),
     Reason.UNREADABLE: (Unreadable("a.yaml"), Observed(), LISTED, 0),
     Reason.SUBMITTING: (manifest(), Observed(run(state=SUBMITTING)), LISTED, 0),
+    Reason.UNKNOWN: (manifest(), Observed(run(state=Unknown(INTENT, "reset", 60_000))), LISTED, 0),
     Reason.HELD: (manifest(), Observed(run(state=Held(INTENT, "reset"))), LISTED, 0),
     Reason.RUNNING: (manifest(), Observed(run(state=RUNNING)), LISTED, 0),
     Reason.DONE: (manifest(), Observed(run(state=SUCCEEDED)), LISTED, 0),

@@ -5,6 +5,8 @@ That these verdicts are safe, whatever happens in whatever order, is shown in `t
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,27 +17,30 @@ from reconciler.core.model import (
     Held,
     JobId,
     JobStatus,
+    OnUnknown,
     Rejected,
     RunState,
     Superseded,
+    Unknown,
     Waiting,
 )
 from reconciler.core.settle import (
     LIMITS,
     Adopt,
+    Around,
     Hold,
-    OnUnknown,
+    Looked,
     Reject,
     Seen,
     SendAgain,
     Verdict,
+    after_look,
     after_verdict,
     candidates,
-    disproves_exclusive,
+    foreign_jobs,
     is_alone,
     judge,
     leaves_a_job_to_nobody,
-    look_at_ms,
     not_created,
 )
 from tests.core.builders import INTENT, RUNNING, SUBMITTING
@@ -155,8 +160,41 @@ def test_a_run_is_alone_if_no_other_is_open_or_held(others: list[RunState], alon
     assert is_alone(others) is alone
 
 
-def test_the_workflow_is_listed_after_the_settle_time_and_again_a_quarter_later() -> None:
-    assert look_at_ms(1_000, 60_000) == (61_000, 76_000)
+def looked(unknown: Unknown, *listed: int, policy: OnUnknown = OnUnknown.AUTO, wanted: bool = True) -> Looked:
+    around = Around({JobId(3)}, is_exclusive=True, is_alone=True, is_wanted=wanted, on_unknown=policy)
+    jobs = [JobId(it) for it in listed]
+    return after_look(unknown, jobs, around, settle_ms=60_000, now_ms=100, chance=0.5)
+
+
+def test_the_first_look_only_notes_what_it_saw_and_the_second_comes_a_quarter_of_the_settle_time_later() -> (
+    None
+):
+    unknown = Unknown(INTENT, "reset", 60_000)
+    once = looked(unknown, 3, 7)
+    assert once == Looked(replace(unknown, looks=1, look_ms=15_100, candidates=ONE))
+
+
+def test_the_second_look_judges_over_what_both_showed() -> None:
+    once = Unknown(INTENT, "reset", 60_000, looks=1, candidates=ONE)
+    assert looked(once) == Looked(Accepted(JobId(7), JobStatus.PREPARING, 100))
+    assert looked(once, 8).state == Held(INTENT, "2 jobs may be its own, or somebody else's", TWO)
+
+
+def test_a_candidate_that_another_run_has_by_the_second_look_is_none() -> None:
+    once = Unknown(INTENT, "reset", 60_000, looks=1, candidates=(JobId(3),))
+    assert isinstance(looked(once).state, Waiting)
+
+
+def test_a_resubmission_past_a_candidate_disproves_that_the_workflow_is_exclusive() -> None:
+    once = Unknown(INTENT, "reset", 60_000, looks=1)
+    assert looked(once, 7, policy=OnUnknown.RESUBMIT).disproves
+    assert not looked(once, policy=OnUnknown.RESUBMIT).disproves
+
+
+def test_a_run_that_nobody_wants_any_more_is_not_resubmitted_but_goes_by_its_candidates() -> None:
+    once = Unknown(INTENT, "reset", 60_000, looks=1)
+    assert looked(once, 7, policy=OnUnknown.RESUBMIT, wanted=False).state == looked(once, 7).state
+    assert isinstance(looked(once, policy=OnUnknown.RESUBMIT, wanted=False).state, Superseded)
 
 
 def test_a_run_that_is_sent_again_waits_with_a_backoff() -> None:
@@ -200,7 +238,7 @@ def test_a_job_of_nobodys_in_a_quiet_listing_disproves_that_a_workflow_is_exclus
     listed: list[int], quiet: bool, disproved: bool
 ) -> None:
     jobs = [JobId(it) for it in listed]
-    assert disproves_exclusive(jobs, JobId(4), {JobId(6)}, is_quiet=quiet) is disproved
+    assert foreign_jobs(jobs, JobId(4), {JobId(6)}, is_quiet=quiet) == ((JobId(7),) if disproved else ())
 
 
 def test_resubmitting_past_a_candidate_leaves_a_job_to_nobody() -> None:

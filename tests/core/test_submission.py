@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.model import Accepted, Held, JobId, JobStatus, Name, Rejected, RunKey, Waiting
+from reconciler.core.model import Accepted, JobId, JobStatus, Name, Rejected, RunKey, Unknown, Waiting
 from reconciler.core.outcome import (
     Created,
     NotCreated,
@@ -21,23 +21,26 @@ from tests.core.builders import INTENT
 
 
 def test_a_created_job_is_the_runs() -> None:
-    state = after(Created(JobId(9)), INTENT, None, 100, 0.5)
+    state = after(Created(JobId(9)), INTENT, None, 100, 0.5, 60_000)
     assert state == Accepted(JobId(9), JobStatus.PREPARING, 100)
 
 
 def test_a_job_that_another_run_owns_is_nobody_elses() -> None:
-    state = after(Created(JobId(9)), INTENT, RunKey(Name("b"), 1, 1), 100, 0.5)
-    assert isinstance(state, Held)
+    state = after(Created(JobId(9)), INTENT, RunKey(Name("b"), 1, 1), 100, 0.5, 60_000)
+    assert isinstance(state, Unknown)
     assert "job 9" in state.why
     assert "b#1.1" in state.why
 
 
 def test_a_refusal_is_for_good() -> None:
-    assert after(NotCreated(Refused(40004001, "no")), INTENT, None, 100, 0.5) == Rejected(40004001, "no")
+    assert after(NotCreated(Refused(40004001, "no")), INTENT, None, 100, 0.5, 60_000) == Rejected(
+        40004001, "no"
+    )
 
 
-def test_an_unclear_outcome_is_held_and_never_sent_again() -> None:
-    assert isinstance(after(Unclear("reset"), INTENT, None, 100, 0.5), Held)
+def test_an_unclear_outcome_is_unknown_and_looked_for_after_the_settle_time() -> None:
+    state = after(Unclear("HTTP 500", 50004002), INTENT, None, 100, 0.5, 60_000)
+    assert state == Unknown(INTENT, "HTTP 500", look_ms=60_100, code=50004002)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_an_unclear_outcome_is_held_and_never_sent_again() -> None:
     ],
 )
 def test_what_created_nothing_is_sent_again_after_a_wait(receipt: Receipt, wait_ms: int) -> None:
-    state = after(receipt, INTENT, None, 100, 0.5)
+    state = after(receipt, INTENT, None, 100, 0.5, 60_000)
     assert isinstance(state, Waiting)
     assert (state.tries, state.not_before_ms) == (1, 100 + wait_ms)
     assert state.why

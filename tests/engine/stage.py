@@ -178,7 +178,7 @@ class Stage:
     async def claimed(self, name: str, workflow: str = QUICK, value: str = "x") -> RunKey:
         """A manifest whose workflow was listed and whose run waits in the queue; nobody works on it yet."""
         self.write(name, workflow, value)
-        await self.store.workflow_listed(workflow, 0, now_ms())
+        await self.store.workflow_listed(workflow, [], now_ms())
         await self.parts.reconciler.reconcile()
         return (await self.latest(name)).key
 

@@ -147,14 +147,14 @@ def test_what_the_last_daemon_left_is_taken_up_as_soon_as_the_disk_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REOPEN_S", 0.02)
-    hold, refusals = SqliteStore.hold_open_intents, [StateUnwritable("full")] * 2
+    take_up, refusals = SqliteStore.take_up_open_runs, [StateUnwritable("full")] * 2
 
-    async def held(*arguments: Any) -> Any:
+    async def taken_up(*arguments: Any) -> Any:
         if refusals:
             raise refusals.pop()
-        return await hold(*arguments)
+        return await take_up(*arguments)
 
-    monkeypatch.setattr(SqliteStore, "hold_open_intents", held)
+    monkeypatch.setattr(SqliteStore, "take_up_open_runs", taken_up)
 
     async def scene(stage: Stage) -> None:
         stage.write("a")

@@ -25,7 +25,7 @@ async def followed(stage: Stage, *names: str, workflow: str = SLOW) -> list[int]
         key = await stage.claimed(name, workflow)
         job = await stage.sandbox.add_foreign_job(workflow)
         begun = await stage.store.begin(key, "ab" * 16, now_ms())
-        state = await stage.store.record(begun, Created(JobId(job.id)), now_ms(), 0.0)
+        state = await stage.store.record(begun, Created(JobId(job.id)), now_ms(), 0.0, 60_000)
         stage.parts.follower.accepted(begun, state)
         job_ids.append(job.id)
     return job_ids
@@ -151,7 +151,7 @@ async def vanished(stage: Stage, name: str = "ghost") -> Begun:
     """A run whose job Explorer does not know."""
     key = await stage.claimed(name, SLOW)
     begun = await stage.store.begin(key, "ab" * 16, now_ms())
-    state = await stage.store.record(begun, Created(JobId(999_999)), now_ms(), 0.0)
+    state = await stage.store.record(begun, Created(JobId(999_999)), now_ms(), 0.0, 60_000)
     follower(stage).accepted(begun, state)
     return begun
 

@@ -25,7 +25,7 @@ def test_names_jobs_and_the_queue_are_counted(tmp_path: Path) -> None:
         stage.write("suspended", suspend=True)
         await stage.parts.reconciler.reconcile()
         begun = await stage.store.begin((await stage.latest("held")).key, "ab" * 16, now_ms())
-        await stage.store.record(begun, Unclear("reset"), now_ms(), 0.0)
+        await stage.store.record(begun, Unclear("reset"), now_ms(), 0.0, 60_000)
         await stage.parts.gauges.refresh()
         assert last(stage, "manifests") == {"Waiting": 1, "Held": 1, "Suspended": 1, "Invalid": 1}
         assert stage.told.of("held") == stage.told.of("unknown_outcomes") == [(1,)]

@@ -15,7 +15,7 @@ async def guarded(stage: Stage, *names: str) -> Plan:
     for name in names:
         stage.write(name)
     await stage.parts.reconciler.reconcile()
-    await stage.store.workflow_listed(QUICK, 77, now_ms())
+    await stage.store.workflow_listed(QUICK, [77], now_ms())
     plan: Plan = await stage.parts.reconciler.replan()
     assert plan.is_guarded
     return plan

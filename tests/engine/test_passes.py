@@ -289,7 +289,7 @@ def test_a_plan_that_could_not_be_recorded_is_made_again_a_second_later(
         stage.write("a")
         async with passing(stage):
             await after(stage, 1)
-            await stage.store.workflow_listed(WorkflowId(QUICK), 0, now_ms())
+            await stage.store.workflow_listed(WorkflowId(QUICK), [], now_ms())
             stage.fill_disk()
             stage.parts.passes.replan()
             await stage.until(lambda: stage.commits["refused"] >= 2)

@@ -46,8 +46,8 @@ def test_it_names_the_same_hash_as_the_daemon_of_this_state(tmp_path: Path) -> N
         stage.write("ran")
         stage.write("waits", SLOW)
         await stage.parts.reconciler.reconcile()
-        await stage.store.workflow_listed(SLOW, 77, now_ms())
-        await stage.store.workflow_listed(QUICK, 0, now_ms())
+        await stage.store.workflow_listed(SLOW, [77], now_ms())
+        await stage.store.workflow_listed(QUICK, [], now_ms())
         await stage.parts.reconciler.replan()  # claims one of the two, and leaves the other to an operator
         async with stage.parts.reconciler.standing_still() as inside:
             assert outside(stage).hash == inside.hash

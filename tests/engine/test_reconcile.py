@@ -38,14 +38,14 @@ async def whys(stage: Stage) -> dict[str, Reason]:
 
 async def listed(stage: Stage, *workflows: str, highest: int = 0) -> None:
     for workflow in workflows:
-        await stage.store.workflow_listed(WorkflowId(workflow), JobId(highest), now_ms())
+        await stage.store.workflow_listed(WorkflowId(workflow), [JobId(highest)], now_ms())
         stage.parts.reconciler.listing_succeeded(WorkflowId(workflow))
 
 
 async def submitted(stage: Stage, name: str, job_id: int) -> None:
     """As if a worker had sent the newest run of this name."""
     begun = await stage.store.begin((await stage.latest(name)).key, "ab" * 16, now_ms())
-    await stage.store.record(begun, Created(JobId(job_id)), now_ms(), 0.0)
+    await stage.store.record(begun, Created(JobId(job_id)), now_ms(), 0.0, 60_000)
 
 
 def taken(stage: Stage) -> object:
@@ -113,7 +113,7 @@ def test_a_revisited_name_is_planned_again_once(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         key = await stage.claimed("a")
         begun = await stage.store.begin(key, "ab" * 16, now_ms())
-        await stage.store.record(begun, NotCreated(Unreachable("refused")), now_ms(), 0.5)
+        await stage.store.record(begun, NotCreated(Unreachable("refused")), now_ms(), 0.5, 60_000)
         assert (await stage.parts.reconciler.replan()).actions == ()
         stage.parts.reconciler.revisit(Name("a"))
         [action] = (await stage.parts.reconciler.replan()).actions

@@ -172,7 +172,7 @@ def _noted(setting: Setting, world: World, me: int, run: int, who: str) -> tuple
     tries, first = (row.state.tries, row.baseline) if isinstance(row.state, Waiting) else (0, None)
     assert store.highest is not None
     baseline = first if first is not None and setting.keeps(Rule.FIRST_BASELINE) else store.highest
-    intent = Intent(store.intents + 1, tries + 1, "", baseline, 0)
+    intent = Intent(store.intents + 1, tries + 1, "", baseline, store.highest, 0)
     store = store._replace(
         rows=replaced(store.rows, run, Row(Submitting(intent), baseline, store.highest)),
         intents=intent.number,
@@ -228,7 +228,7 @@ def _recorded(setting: Setting, world: World, me: int, exchange: Exchange) -> Wo
     owner = None
     if isinstance(found, Created) and setting.keeps(Rule.ID_UNOWNED):
         owner = owner_of(world.store, found.job_id)
-    match after(found, intent, KEYS[owner] if owner is not None else None, 0, 0.0):
+    match after(found, intent, KEYS[owner] if owner is not None else None, 0, 0.0, 0):
         case Accepted() | Waiting() | Rejected() as state:
             recorded = with_row(with_process(world, me, idle), run, row._replace(state=plain(state)))
             return _known(setting, recorded, state)

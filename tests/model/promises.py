@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from reconciler.core.model import Accepted, Held, Rejected, Submitting, Superseded
-from reconciler.core.settle import OnUnknown
+from reconciler.core.model import Accepted, Held, OnUnknown, Rejected, Submitting, Superseded
 from tests.model.rules import Setting
 from tests.model.world import FOREIGN, NAMES, Quarantine, Step, World
 

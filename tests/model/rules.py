@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from reconciler.core.settle import Limits, OnUnknown
+from reconciler.core.model import OnUnknown
+from reconciler.core.settle import Limits
 
 
 class Rule(StrEnum):

@@ -6,19 +6,18 @@ in or comes out of it.
 
 from __future__ import annotations
 
-from reconciler.core.model import Accepted, Intent, JobId, RunState
+from reconciler.core.model import Accepted, Intent, JobId, OnUnknown, RunState
 from reconciler.core.settle import (
     Adopt,
     Hold,
     Limits,
-    OnUnknown,
     Reject,
     Seen,
     SendAgain,
     Verdict,
     after_verdict,
     candidates,
-    disproves_exclusive,
+    foreign_jobs,
     is_alone,
     judge,
     leaves_a_job_to_nobody,
@@ -82,7 +81,7 @@ def quiet_listings(setting: Setting, world: World, who: str) -> Moves:
         return
     for listed, after in _listings(setting, world):
         quiet = is_alone(row.state for row in store.rows if row is not None)
-        is_disproof = disproves_exclusive(listed, store.first_baseline, owned(store), is_quiet=quiet)
+        is_disproof = foreign_jobs(listed, store.first_baseline, owned(store), is_quiet=quiet)
         if is_disproof and setting.is_exclusive and setting.keeps(Rule.DISPROOF):
             after = after._replace(store=after.store._replace(is_disproved=True))
         if after != world:
@@ -136,6 +135,7 @@ def _judged(
         code=row.code,
         is_exclusive=(setting.is_exclusive and not store.is_disproved) or not setting.keeps(Rule.EXCLUSIVE),
         is_alone=is_alone(others) or not setting.keeps(Rule.ALONE),
+        is_wanted=world.wanted[run],
     )
     limits = setting.limits if setting.keeps(Rule.TRIES) else ENDLESS
     verdict = _distorted(setting, judge(seen, setting.policies[run], limits), seen, run)

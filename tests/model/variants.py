@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reconciler.core.settle import OnUnknown
+from reconciler.core.model import OnUnknown
 from tests.model.promises import Outcome
 from tests.model.rules import (
     AUTO,

@@ -15,6 +15,7 @@ NAMES = {
     *("build_info", "manifests", "manifest_errors_total", "reconcile_total", "reconcile_duration_seconds"),
     *("reconcile_last_success_timestamp_seconds", "source_revision_info", "submissions_total"),
     *("change_to_submit_seconds", "unknown_outcomes", "held", "jobs", "job_transitions_total"),
+    "assumption_violations_total",
     *("job_duration_seconds", "api_requests_total", "api_request_duration_seconds", "circuit_open"),
     *("ratelimit_wait_seconds", "queue_depth", "queue_oldest_seconds", "watch_events_total"),
     *("watch_restarts_total", "passes_put_off_total", "state_bytes", "state_write_errors_total"),

@@ -13,13 +13,14 @@ import pytest
 from reconciler.core.model import (
     Accepted,
     Baselined,
-    Held,
     JobId,
     JobStatus,
     Name,
+    OnUnknown,
     Rejected,
     RunKey,
     Superseded,
+    Unknown,
     Waiting,
     WorkflowId,
 )
@@ -36,8 +37,13 @@ WORKFLOW = WorkflowId("1")
 TRACE = "ab" * 16
 
 
-def sighting(name: str = "a", presence: Presence = Presence.WANTED, asks: str = "one") -> Sighting:
-    return Sighting(Name(name), presence, f"{name}.yaml", digest(asks), WORKFLOW, "", "f00", 5)
+def sighting(
+    name: str = "a",
+    presence: Presence = Presence.WANTED,
+    asks: str = "one",
+    on_unknown: OnUnknown = OnUnknown.AUTO,
+) -> Sighting:
+    return Sighting(Name(name), presence, f"{name}.yaml", digest(asks), WORKFLOW, "", "f00", 5, on_unknown)
 
 
 def claim(
@@ -49,14 +55,14 @@ def claim(
 
 async def claimed(store: Store, *names: str, highest: int = 0) -> None:
     """Names seen, their workflow listed, their first runs claimed."""
-    await store.workflow_listed(WORKFLOW, JobId(highest), 1)
+    await store.workflow_listed(WORKFLOW, [JobId(highest)], 1)
     await store.observe([sighting(name) for name in names], [claim(name) for name in names], [], 10)
 
 
 async def submitted(store: Store, receipt: Receipt, name: str = "a") -> Begun:
     begun = await store.begin(RunKey(Name(name), 1, 1), TRACE, 20)
     assert begun is not None
-    await store.record(begun, receipt, 30, 0.5)
+    await store.record(begun, receipt, 30, 0.5, 60_000)
     return begun
 
 
@@ -179,7 +185,7 @@ class StoreContract:
             await submitted(store, Created(JobId(9)), "a")
             begun = await store.begin(RunKey(Name("b"), 1, 1), TRACE, 40)
             assert begun is not None
-            assert isinstance(await store.record(begun, Created(JobId(9)), 50, 0.5), Held)
+            assert isinstance(await store.record(begun, Created(JobId(9)), 50, 0.5, 60_000), Unknown)
 
         stored(scenario)
 
@@ -190,20 +196,9 @@ class StoreContract:
             await submitted(store, Unclear("reset by peer"), "b")
             names = (await store.world([A, Name("b")], [])).names
             assert names[A].latest.state == Rejected(40004001, "no such task")
-            held = names[Name("b")].latest.state
-            assert isinstance(held, Held)
-            assert "reset by peer" in held.why
-
-        stored(scenario)
-
-    def test_intents_that_were_open_are_held(self, stored: Any) -> None:
-        async def scenario(store: Store) -> None:
-            await claimed(store, "a")
-            await store.begin(KEY, TRACE, 20)
-            [run] = await store.hold_open_intents("found open", 30)
-            assert run.key == KEY
-            assert (await store.item(A)).reason == "found open"
-            assert await store.hold_open_intents("found open", 31) == []
+            unknown = names[Name("b")].latest.state
+            assert isinstance(unknown, Unknown)
+            assert unknown.why == "reset by peer"
 
         stored(scenario)
 
@@ -222,7 +217,7 @@ class StoreContract:
             begun = await store.begin(KEY, TRACE, 20)
             await store.observe([], [], [GiveUp(KEY, Reason.DELETED)], 25)
             assert begun is not None
-            assert isinstance(await store.record(begun, Created(JobId(9)), 30, 0.5), Accepted)
+            assert isinstance(await store.record(begun, Created(JobId(9)), 30, 0.5, 60_000), Accepted)
             assert len(await store.followed_runs()) == 1
 
         stored(scenario)
@@ -248,7 +243,7 @@ class StoreContract:
     def test_a_workflow_with_jobs_is_guarded_if_the_state_was_new(self, stored: Any) -> None:
         async def scenario(store: Store) -> None:
             await store.observe([sighting()], [], [], 1)
-            await store.workflow_listed(WORKFLOW, JobId(5), 2)
+            await store.workflow_listed(WORKFLOW, [JobId(5)], 2)
             assert (await store.world([], [WORKFLOW])).workflows[WORKFLOW].is_guarded
             await store.approve([claim()], 3)
             assert not (await store.world([], [WORKFLOW])).workflows[WORKFLOW].is_guarded
@@ -259,8 +254,8 @@ class StoreContract:
         async def scenario(store: Store) -> None:
             await store.observe([sighting()], [], [], 1)
             assert (await store.world([], [WORKFLOW])).workflows[WORKFLOW].highest is None
-            await store.workflow_listed(WORKFLOW, JobId(0), 2)
-            await store.workflow_listed(WORKFLOW, JobId(5), 3)
+            await store.workflow_listed(WORKFLOW, [], 2)
+            await store.workflow_listed(WORKFLOW, [JobId(5)], 3)
             workflow = (await store.world([], [WORKFLOW])).workflows[WORKFLOW]
             assert (workflow.highest, workflow.is_guarded) == (5, False)
 
@@ -270,7 +265,7 @@ class StoreContract:
         async def scenario(store: Store) -> None:
             await claimed(store, "a")
             other = WorkflowId("2")
-            await store.workflow_listed(other, JobId(5), 3)
+            await store.workflow_listed(other, [JobId(5)], 3)
             assert not (await store.world([], [other])).workflows[other].is_guarded
 
         stored(scenario)
@@ -278,7 +273,7 @@ class StoreContract:
     def test_a_baseline_records_runs_as_done_and_releases_their_workflow(self, stored: Any) -> None:
         async def scenario(store: Store) -> None:
             await store.observe([sighting()], [], [], 1)
-            await store.workflow_listed(WORKFLOW, JobId(5), 2)
+            await store.workflow_listed(WORKFLOW, [JobId(5)], 2)
             await store.baseline([claim()], [], 3)
             world = await store.world([A], [WORKFLOW])
             assert isinstance(world.names[A].latest.state, Baselined)
@@ -289,7 +284,7 @@ class StoreContract:
     def test_a_baseline_of_some_names_keeps_the_guard_on_the_others(self, stored: Any) -> None:
         async def scenario(store: Store) -> None:
             await store.observe([sighting(), sighting("b")], [], [], 1)
-            await store.workflow_listed(WORKFLOW, JobId(5), 2)
+            await store.workflow_listed(WORKFLOW, [JobId(5)], 2)
             await store.baseline([claim()], [claim("b")], 3)
             assert (await store.world([], [WORKFLOW])).workflows[WORKFLOW].is_guarded
 
@@ -300,7 +295,7 @@ class StoreContract:
     ) -> None:
         async def scenario(store: Store) -> None:
             await store.baseline([claim()], [claim("b")], 1)
-            await store.workflow_listed(WORKFLOW, JobId(5), 2)
+            await store.workflow_listed(WORKFLOW, [JobId(5)], 2)
             assert (await store.world([], [WORKFLOW])).workflows[WORKFLOW].is_guarded
 
         stored(scenario)
@@ -355,7 +350,7 @@ class StoreContract:
             begun = await store.begin(KEY, TRACE, 20)
             await store.observe([], [claim(asks="two", generation=2)], [], 25)
             assert begun is not None
-            state = await store.record(begun, NotCreated(Throttled(0.0)), 30, 0.5)
+            state = await store.record(begun, NotCreated(Throttled(0.0)), 30, 0.5, 60_000)
             assert state == Superseded(Reason.CHANGED)
 
         stored(scenario)

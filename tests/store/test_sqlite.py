@@ -23,6 +23,7 @@ from reconciler.store.migrations import APPLICATION_ID, STEPS
 from reconciler.store.reading import Reader, answer_to, ask
 from reconciler.store.sqlite import SqliteStore
 from tests.store.contract import StoreContract, claim, claimed, sighting, submitted
+from tests.store.settling_contract import SettlingContract
 
 ORIGIN = "http://127.0.0.1:1"
 
@@ -37,7 +38,7 @@ async def opened(state: Path, origin: str | None = ORIGIN, **how: bool) -> Async
         await store.close()
 
 
-class TestContract(StoreContract):
+class TestContract(StoreContract, SettlingContract):
     def open(self, directory: Path) -> contextlib.AbstractAsyncContextManager[SqliteStore]:
         return opened(directory / "state.db")
 
@@ -156,7 +157,7 @@ def test_a_claim_is_on_disk_no_later_than_its_intent(tmp_path: Path) -> None:
         from tests.store.test_sqlite import opened
         async def main():
             async with opened(Path(sys.argv[1])) as store:
-                await store.workflow_listed(WORKFLOW, JobId(0), 1)
+                await store.workflow_listed(WORKFLOW, [], 1)
                 store.observe([sighting()], [claim()], [], 10)
                 await store.begin(KEY, TRACE, 20)
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -168,7 +169,7 @@ def test_a_claim_is_on_disk_no_later_than_its_intent(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with opened(state) as store:
-            [run] = await store.hold_open_intents("found open", 30)
+            [run] = await store.take_up_open_runs("found open", 30, 60_000)
             assert run.key == RunKey(Name("a"), 1, 1)
 
     asyncio.run(main())

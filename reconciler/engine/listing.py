@@ -1,0 +1,54 @@
+"""A listing of a whole workflow: page after page, each of them admitted, with what can be said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.model import Job, JobId, WorkflowId
+from reconciler.engine.gate import Gate
+from reconciler.explorer.client import Explorer, ExplorerError
+
+PAGES = 1_000
+"""How many pages of a listing are read at most: 100,000 jobs, if the server gives 100 a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeListing:
+    """The jobs of a workflow, each once. `is_whole` is false if Explorer counts more jobs than it showed."""
+
+    jobs: tuple[Job, ...]
+    is_whole: bool
+
+    @property
+    def ids(self) -> tuple[JobId, ...]:
+        """The jobs' IDs."""
+        return tuple(job.job_id for job in self.jobs)
+
+
+async def list_workflow(
+    explorer: Explorer, gate: Gate, workflow_id: WorkflowId, *, is_admitted: bool = False
+) -> WholeListing:
+    """All jobs of a workflow, to the last page. Raises ExplorerError.
+
+    `is_admitted` says that the first request went through the gate already.
+
+    To the last, since no order of the pages is relied on: a job that a server with a wrong clock sorts far
+    down is still found. Jobs that come while we read push others to a later page, so one may be seen twice.
+    """
+    found: dict[JobId, Job] = {}
+    shown, is_whole = 0, False
+    for page in range(1, PAGES + 1):
+        if page > 1 or not is_admitted:
+            await gate.admit()
+        try:
+            listing = await explorer.jobs(workflow_id, page=page)
+        except ExplorerError as error:
+            gate.went(error.failure)
+            raise
+        gate.went(None)
+        found.update((job.job_id, job) for job in listing.jobs)
+        shown += len(listing.jobs)
+        is_whole = shown >= listing.total
+        if is_whole or not listing.jobs:
+            break
+    return WholeListing(tuple(found.values()), is_whole)
