@@ -1,4 +1,4 @@
-"""What an operator asks for: `approve` and `baseline`, performed on a plan and a store.
+"""What an operator asks for: `approve`, `baseline` and `resolve`, performed on a plan and a store.
 
 The daemon performs them when it finds the wish; without a daemon the command performs them itself. Both give
 the same answer.
@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.core.plan import Plan
-from reconciler.store.port import Store
+from reconciler.core.item import rfc3339
+from reconciler.core.model import Accepted, JobId, Name, Run, RunState, Superseded, Unknown, WorkflowId
+from reconciler.core.plan import Claim, Plan
+from reconciler.engine.tasks import Subject
+from reconciler.store.port import Refusal, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,15 @@ class Answer:
 
     is_done: bool
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The answer to a `resolve`, and the run that it ended the doubt about, with its state now."""
+
+    answer: Answer
+    subject: Subject | None = None
+    state: RunState | None = None
 
 
 async def approve(store: Store, plan: Plan, plan_hash: str, now_ms: int) -> Answer:
@@ -43,6 +55,80 @@ async def baseline(store: Store, plan: Plan, names: Sequence[str], now_ms: int) 
     others = [claim for claim in plan.unapproved if names and claim.name not in names]
     await store.baseline(chosen, others, now_ms)
     return Answer(True, f"recorded {_runs(len(chosen))} as already done")
+
+
+async def resolve(
+    store: Store, plan: Plan, name: Name, generation: int | None, adopted: JobId | None, now_ms: int
+) -> Resolution:
+    """End a hold: the run has the job `adopted`, or None: no job was made.
+
+    In a restored state a run that waits, or was not claimed yet, may be given a job as well.
+    """
+    chosen = await _run_to_resolve(store, plan, name, generation, is_adopted=adopted is not None)
+    if isinstance(chosen, Answer):
+        return Resolution(chosen)
+    claim, subject = _subject_of(chosen)
+    state: RunState | Refusal
+    if adopted is None:
+        state = await store.deny(subject.key, now_ms)
+    else:
+        state = await store.adopt(subject.key, adopted, claim, now_ms)
+    if isinstance(state, Refusal):
+        return Resolution(Answer(False, state.why))
+    return Resolution(Answer(True, _resolved(name, state)), subject, state)
+
+
+def _subject_of(chosen: Run | Claim) -> tuple[Claim | None, Subject]:
+    match chosen:
+        case Claim(key=key, manifest=manifest):
+            return chosen, Subject(key, manifest.workflow_id, None, None)
+        case Run():
+            return None, Subject.of_run(chosen)
+
+
+async def release(store: Store, workflow_id: WorkflowId, now_ms: int) -> Answer:
+    """Use a workflow of a restored state again: the jobs that hold it are not ours."""
+    refusal = await store.not_ours(workflow_id, now_ms)
+    if refusal is not None:
+        return Answer(False, refusal.why)
+    return Answer(True, f"workflow {workflow_id} is used again")
+
+
+async def _run_to_resolve(
+    store: Store, plan: Plan, name: Name, generation: int | None, *, is_adopted: bool
+) -> Run | Claim | Answer:
+    """The one run, or the claim of one, that is meant; else what to say instead."""
+
+    def is_meant(run: Run) -> bool:
+        return run.key.name == name and generation in (None, run.key.generation)
+
+    held = [run for run in await store.held_runs() if is_meant(run)]
+    if len(held) == 1:
+        return held[0]
+    if held:
+        which = ", ".join(str(run.key.generation) for run in held)
+        return Answer(False, f"several runs of {name} are held; say --generation, one of {which}")
+    for run in filter(is_meant, await store.unknown_runs()):
+        if isinstance(run.state, Unknown):
+            until = rfc3339(run.state.look_ms)
+            return Answer(False, f"{run.key} is not held: it is still looked for, next at about {until}")
+    waiting = [run for run in await store.waiting_runs() if is_meant(run)] if is_adopted else []
+    claims = [claim for claim in plan.unapproved if claim.name == name] if is_adopted else []
+    if waiting:
+        return waiting[0]
+    if claims:
+        return claims[0]
+    return Answer(False, f"no run of {name} is held; `reconciler get {name}` shows how it is")
+
+
+def _resolved(name: Name, state: RunState) -> str:
+    match state:
+        case Accepted(job_id=job_id):
+            return f"job {job_id} is the job of {name}"
+        case Superseded(why=why):
+            return f"{name} is not sent again: {why}"
+        case _:
+            return f"{name} is sent again"
 
 
 def _runs(count: int) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 
 import structlog
 
-from reconciler.core.model import Accepted, Name, RunState, State, Unknown, WorkflowId
+from reconciler.core.model import Accepted, JobId, Name, RunState, State, Unknown, WorkflowId
 from reconciler.core.outcome import NotCreated, Unreachable
 from reconciler.core.plan import Plan
 from reconciler.engine.follow import Follower
 from reconciler.engine.gate import Gate
 from reconciler.engine.gauges import Gauges
-from reconciler.engine.operator import Answer, approve, baseline
+from reconciler.engine.operator import Answer, approve, baseline, release, resolve
 from reconciler.engine.passes import Passes
 from reconciler.engine.reconcile import Reconciler, Scan
 from reconciler.engine.settler import Settler
@@ -39,6 +39,9 @@ WISHES_S = 0.2
 
 STATE_CHECK_S = 5.0
 """How often it is tried whether the state can be written."""
+
+LATE_JOBS_S = 5.0
+"""How long a look for jobs that turned up late may take, before an operator is answered."""
 
 GIVE_UP_S = 60.0
 """What waits longer than this is not waited for by `run --once`."""
@@ -133,6 +136,12 @@ class Parts:
             self.reconciler.listing_failed(workflow_id, str(error), random.random())  # noqa: S311 - jitter
         self.passes.replan()
 
+    def resolved(self, subject: Subject, state: RunState) -> None:
+        """An operator said what came of a request."""
+        if isinstance(state, Accepted):
+            self.telemetry.submission("adopted")
+        self.settled(subject, state)
+
     def settled(self, subject: Subject, state: RunState) -> None:
         """The outcome of a request is known at last, or a person is to say it; its workflow goes on."""
         if isinstance(state, Accepted):
@@ -198,8 +207,12 @@ class Parts:
 
     async def _perform(self, wish: Wish) -> None:
         """Perform it, plan anew so that the next wish is about what is left, then answer."""
+        await self._see_candidates_for(wish)
         async with self.reconciler.standing_still() as plan:
-            answer = await self._answer(wish, plan)
+            try:
+                answer = await self._answer(wish, plan)
+            except (KeyError, TypeError, ValueError) as error:  # none of our commands writes such a wish
+                answer = Answer(False, f"the wish cannot be read: {error!r}")
         await self.reconciler.replan()
         await self.store.answer(wish.number, answer.text, self.now_ms(), is_done=answer.is_done)
         log.info("operator", wish=wish.kind, done=answer.is_done, answer=answer.text)
@@ -211,8 +224,31 @@ class Parts:
             case "baseline":
                 names = [str(name) for name in wish.arguments["names"]]
                 return await baseline(self.store, plan, names, self.now_ms())
+            case "resolve":
+                return await self._resolve(wish, plan)
+            case "release":
+                workflow_id = WorkflowId(str(wish.arguments["workflow"]))
+                return await release(self.store, workflow_id, self.now_ms())
             case kind:
                 return Answer(False, f"this version does not know the wish {kind!r}")
+
+    async def _resolve(self, wish: Wish, plan: Plan) -> Answer:
+        name, generation, job_id = (wish.arguments[key] for key in ("name", "generation", "adopt"))
+        adopted = None if job_id is None else JobId(int(job_id))
+        done = await resolve(self.store, plan, Name(str(name)), generation, adopted, self.now_ms())
+        if done.subject is not None and done.state is not None:
+            self.resolved(done.subject, done.state)
+        return done.answer
+
+    async def _see_candidates_for(self, wish: Wish) -> None:
+        """Before a job is given to a run: see whether it turned up late. Not for long, nor at any price."""
+        if wish.kind != "resolve" or wish.arguments.get("adopt") is None or self.gate.is_open:
+            return
+        held = [run for run in await self.store.held_runs() if run.key.name == wish.arguments.get("name")]
+        with suppress(ExplorerError, TimeoutError):
+            async with asyncio.timeout(LATE_JOBS_S):
+                for workflow_id in dict.fromkeys(run.workflow_id for run in held):
+                    await self.settler.see_candidates(workflow_id)
 
     async def _probe(self) -> None:
         """While the circuit is open: one small listing at a time, until Explorer answers."""

@@ -191,6 +191,10 @@ class Store(Protocol):
         """All runs that are claimed and not sent."""
         ...
 
+    async def unknown_runs(self) -> list[Run]:
+        """All runs that are looked for."""
+        ...
+
     async def held_runs(self) -> list[Run]:
         """All runs that wait for an operator."""
         ...

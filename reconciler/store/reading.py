@@ -14,6 +14,7 @@ from reconciler.core.model import Digest, JobId, Name, Run, RunKey, WorkflowId
 from reconciler.core.plan import Observed, Quarantine, Workflow, World
 from reconciler.core.sighting import Sighting
 from reconciler.errors import StateUnusable
+from reconciler.store.describing import RunRecord, WorkflowRecord, runs_of, workflow_of
 from reconciler.store.migrations import version_of
 from reconciler.store.port import Event, Wish
 from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, run_of, sighting_of
@@ -120,6 +121,14 @@ class Reader:
         """What operators asked for and nobody has answered yet, oldest first."""
         rows = self._connection.execute("SELECT * FROM wishes WHERE answered_ms IS NULL ORDER BY number")
         return [Wish(row["number"], row["kind"], json.loads(row["arguments"])) for row in rows]
+
+    def run_records(self, name: Name) -> list[RunRecord]:
+        """All runs of a name with their requests and candidates, newest first."""
+        return runs_of(self._connection, name)
+
+    def workflow_record(self, workflow_id: WorkflowId) -> WorkflowRecord | None:
+        """What is known of a workflow, if anything is."""
+        return workflow_of(self._connection, workflow_id)
 
     def quarantine(self) -> str | None:
         """Why the state counts as restored; None if it does not."""

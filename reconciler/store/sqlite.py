@@ -106,6 +106,10 @@ class SqliteStore:
         """See `port.Store`."""
         return await self._read(lambda reader: reader.runs(("Waiting",)))
 
+    async def unknown_runs(self) -> list[Run]:
+        """See `port.Store`."""
+        return await self._read(lambda reader: reader.runs(("Unknown",)))
+
     async def held_runs(self) -> list[Run]:
         """See `port.Store`."""
         return await self._read(lambda reader: reader.runs(("Held",)))
