@@ -302,9 +302,10 @@ def _release_if_known(connection: sqlite3.Connection, workflow_id: WorkflowId, n
 
 
 def _release_workflow(connection: sqlite3.Connection, row: sqlite3.Row, why: str, now_ms: int) -> None:
+    """Use it again. The guard of a new state asks the same of its jobs, and has its answer, too."""
     highest = max(row["highest"] or 0, *ids_in(row["strangers"]))
     connection.execute(
-        "UPDATE workflows SET quarantine = NULL, strangers = '', highest = :highest,"
+        "UPDATE workflows SET quarantine = NULL, strangers = '', is_guarded = 0, highest = :highest,"
         " first_highest = coalesce(first_highest, :highest) WHERE workflow_id = :id",
         {"highest": highest, "id": row["workflow_id"]},
     )
