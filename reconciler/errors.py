@@ -111,7 +111,26 @@ class WrongOrigin(ReconcilerError):
 
 
 class StateUnusable(ReconcilerError):
-    """The state is not one of ours, is damaged, or was written by a newer version; it was left untouched."""
+    """The state is not one of ours, or was written by a newer version; it was left untouched."""
+
+
+class StateDamaged(ReconcilerError):
+    """The state holds what no version of this program writes; nothing may be sent, and nothing was changed.
+
+    `damages` are phrases that say what was found, the worst first.
+    """
+
+    def __init__(self, state: str, damages: Sequence[str]) -> None:
+        super().__init__(state, tuple(damages))
+        self.state = state
+        self.damages = tuple(damages)
+
+    def __str__(self) -> str:
+        return (
+            f"the state {self.state} is damaged ({'; '.join(self.damages)}), so nothing is sent. Stop the"
+            f" daemon, move {self.state} and its -wal and -shm files aside, put a backup in its place, and"
+            " start with `reconciler run --restored`"
+        )
 
 
 class StateUnwritable(ReconcilerError):

@@ -24,6 +24,7 @@ COMMANDS = {
     "approve": ("reconciler.cli.operate", "approve"),
     "baseline": ("reconciler.cli.operate", "baseline"),
     "resolve": ("reconciler.cli.operate", "resolve"),
+    "backup": ("reconciler.cli.backup", "backup"),
     "schema": ("reconciler.cli.about", "schema"),
     "sandbox": ("reconciler.cli.run", "sandbox"),
     "version": ("reconciler.cli.about", "version"),

@@ -56,6 +56,11 @@ SANDBOX_ORIGIN = "sandbox"
 @click.option(
     "--explorer-moved", is_flag=True, help="The state's Explorer has a new address, and is the same."
 )
+@click.option(
+    "--restored",
+    is_flag=True,
+    help="The state is a copy from before: list each workflow before it is used. Say so for one start only.",
+)
 @options.config
 @options.jobs_dir
 @options.state
@@ -64,6 +69,7 @@ def run(
     once: bool,
     sandbox: bool,
     explorer_moved: bool,
+    restored: bool,
     config: Path | None,
     jobs_dir: str | None,
     state: str | None,
@@ -75,7 +81,9 @@ def run(
     )
     os.umask(0o077)
     configure(settings.log_format, settings.log_level, sys.stderr)
-    launch = _Launch(settings, is_once=once, is_sandbox=sandbox, has_moved=explorer_moved)
+    launch = _Launch(
+        settings, is_once=once, is_sandbox=sandbox, has_moved=explorer_moved, is_restored=restored
+    )
     return asyncio.run(launch.run())
 
 
@@ -131,6 +139,7 @@ class _Launch:
     is_once: bool
     is_sandbox: bool
     has_moved: bool
+    is_restored: bool
 
     async def run(self) -> int:
         """Run until a signal says stop, or with `--once` until all is recorded."""
@@ -174,7 +183,12 @@ class _Launch:
 
         return Daemon(
             open_store=lambda: SqliteStore.open(
-                settings.state, origin, holder(), observer, has_moved=self.has_moved
+                settings.state,
+                origin,
+                holder(),
+                observer,
+                has_moved=self.has_moved,
+                is_restored=self.is_restored,
             ),
             wire=parts_of,
             drain_s=settings.drain_s,

@@ -18,7 +18,7 @@ from reconciler.core.item import Item
 from reconciler.core.model import Name
 from reconciler.engine.parts import Parts
 from reconciler.engine.status import Check, LastPass, Status
-from reconciler.errors import ExitCode, StateUnwritable
+from reconciler.errors import ExitCode, StateDamaged, StateUnwritable
 from reconciler.store.sqlite import SqliteStore
 
 log = structlog.get_logger("reconciler.daemon")
@@ -63,7 +63,8 @@ class Daemon:
     async def run(self) -> ExitCode:
         """Live until stopped, or with `is_once` until everything submitted is recorded.
 
-        Raises StateInUse, StateUnusable and WrongOrigin; with `is_once` also StateUnwritable.
+        Raises StateInUse, StateUnusable and WrongOrigin; with `is_once` also StateUnwritable and
+        StateDamaged. Otherwise a damaged state is told until somebody stops us.
         """
         store = await self._open()
         if store is None:
@@ -112,8 +113,20 @@ class Daemon:
                 if not self.status.state_trouble.endswith(str(error)):
                     log.error("the state cannot be opened for writing; nothing is sent", why=str(error))
                 self.status.state_trouble = f"cannot be opened for writing: {error}"
+            except StateDamaged as error:
+                if self.is_once:
+                    raise
+                await self._stand_still(error)
             await self._pause()
         return None
+
+    async def _stand_still(self, error: StateDamaged) -> None:
+        """Send nothing and say why until stopped: whatever the file says next, a person has to look first."""
+        log.critical("the state is damaged; nothing is sent", why=str(error))
+        self.status.state_trouble = str(error)
+        while not self._stopping.is_set():
+            self.status.pass_began_s = time.monotonic()  # to start us again would mend nothing
+            await self._pause()
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):

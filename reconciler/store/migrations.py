@@ -1,7 +1,8 @@
 """The schema of the state file, as the steps that lead to it.
 
 Steps go forward only; each is kept as it was released, and `PRAGMA user_version` counts those that were
-taken. Queries live in `reading` and `sqlite`.
+taken. Triggers that keep checksums are made by `sums`, after each step that has them.
+Queries live in `reading` and `sqlite`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 
 from reconciler.errors import StateUnusable
+from reconciler.store.sums import renew_sums
 
 APPLICATION_ID = 0x52_43_4E_52
 """`RCNR`, in the field for an application's own files (SQLite manual, `PRAGMA application_id`)."""
@@ -144,22 +146,35 @@ CREATE TABLE jobs_seen (
     ended_ms INTEGER,
     seen_ms INTEGER NOT NULL
 ) STRICT;
+
+ALTER TABLE approvals ADD COLUMN checksum INTEGER;
+ALTER TABLE intents ADD COLUMN checksum INTEGER;
+ALTER TABLE meta ADD COLUMN checksum INTEGER;
+ALTER TABLE names ADD COLUMN checksum INTEGER;
+ALTER TABLE runs ADD COLUMN checksum INTEGER;
+ALTER TABLE workflows ADD COLUMN checksum INTEGER;
 """
 
 STEPS = (_V1, _V2)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to the newest schema, each step in a transaction of its own.
+FIRST_SUMMED = 2
+"""The first schema whose rows have checksums; every step from it on sums all rows anew."""
 
-    Raises StateUnusable for a file that a newer version wrote or that is no state, and leaves it untouched.
+
+def migrate(connection: sqlite3.Connection, to: int = len(STEPS)) -> None:
+    """Bring the file to the newest schema (or to this one), each step in a transaction of its own.
+
+    The connection needs `sums.register`. Raises StateUnusable for a file that a newer version wrote or that
+    is no state, and leaves it untouched.
     """
     version = version_of(connection)
-    for number, step in enumerate(STEPS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; {step}"
-            f" PRAGMA user_version = {number}; COMMIT;"
-        )
+    for number, step in enumerate(STEPS[version:to], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; {step}")
+        if number >= FIRST_SUMMED:
+            renew_sums(connection)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -169,7 +184,7 @@ def version_of(connection: sqlite3.Connection) -> int:
     is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if application_id != APPLICATION_ID and not is_empty:
         raise StateUnusable("the file is an SQLite database, but not a reconciler's state")
-    if version > len(STEPS):
+    if not 0 <= version <= len(STEPS):
         raise StateUnusable(
             f"the state was written by a newer version (schema {version}, this version knows {len(STEPS)});"
             " it was left as it is. Run the newer version, or restore a backup that is older than it"

@@ -7,7 +7,6 @@ synchronous"). One thread writes (`writer`), another reads (`reading`); the even
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,10 +30,10 @@ from reconciler.core.model import (
 from reconciler.core.outcome import Receipt
 from reconciler.core.plan import Claim, GiveUp, World
 from reconciler.core.sighting import Presence, Sighting
-from reconciler.errors import StateUnusable, StateUnwritable, WrongOrigin
+from reconciler.errors import StateUnwritable
 from reconciler.store import settling, transactions
 from reconciler.store.lock import Lock
-from reconciler.store.migrations import migrate
+from reconciler.store.opening import Binding, count_commit, open_state
 from reconciler.store.port import Begun, Event, Refusal, Terms, Wish
 from reconciler.store.reading import Reader
 from reconciler.store.statements import saw_job
@@ -47,12 +46,14 @@ Observe = Callable[[float, StateUnwritable | None], None]
 class SqliteStore:
     """The store's port on one file. Open it with `open`; `close` commits what has gathered."""
 
-    def __init__(self, lock: Lock, writer: Writer, reader: Reader) -> None:
+    def __init__(self, lock: Lock, writer: Writer, reader: Reader, quarantine: str | None) -> None:
         self._lock = lock
         self._writer = writer
         self._reader = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._deferred: set[asyncio.Future[Any]] = set()
+        self.quarantine = quarantine
+        """Why the state is in quarantine, as a sentence for a person; None if it is not."""
 
     @classmethod
     async def open(
@@ -63,12 +64,14 @@ class SqliteStore:
         observe: Observe,
         *,
         has_moved: bool = False,
+        is_restored: bool = False,
     ) -> SqliteStore:
         """Lock and open the state of this Explorer origin, made or brought to the newest schema where needed.
 
         Without an origin it is opened by somebody who sends nothing.
-        `has_moved` binds the state to a new origin: the operator says it is the same Explorer. Raises
-        StateInUse, StateUnusable, WrongOrigin, or StateUnwritable where the disk refuses.
+        `has_moved` binds the state to a new origin: the operator says it is the same Explorer. `is_restored`
+        puts it in quarantine: the operator says it is a copy from before. Raises StateInUse, StateDamaged,
+        StateUnusable, WrongOrigin, or StateUnwritable where the disk refuses.
         """
         try:
             state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,12 +79,17 @@ class SqliteStore:
         except OSError as error:
             raise StateUnwritable(f"{state}: {error.strerror}") from error
         try:
-            connection = await asyncio.to_thread(_connect, state, origin, has_moved)
-            reader = await asyncio.to_thread(Reader.open, state)
+            opened = await asyncio.to_thread(open_state, state, Binding(origin, has_moved, is_restored))
+            try:
+                reader = await asyncio.to_thread(Reader.open, state)
+            except BaseException:
+                opened.close()
+                raise
         except BaseException:
             lock.release()
             raise
-        return cls(lock, Writer(connection, observe), reader)
+        writer = Writer(opened.connection, opened.high_water, count_commit, observe)
+        return cls(lock, writer, reader, opened.quarantine)
 
     async def close(self) -> None:
         """Commit what has gathered, and give the state free for another process."""
@@ -294,29 +302,3 @@ class SqliteStore:
             return await asyncio.get_running_loop().run_in_executor(self._reading, query, self._reader)
         except sqlite3.Error as error:  # a disk that fails; whoever asked tries again later
             raise StateUnwritable(f"the state cannot be read: {error}") from error
-
-
-def _connect(state: Path, origin: str | None, has_moved: bool) -> sqlite3.Connection:
-    try:
-        os.close(os.open(state, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        connection = sqlite3.connect(state, timeout=5, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        migrate(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        _bind(connection, origin, has_moved)
-    except sqlite3.DatabaseError as error:
-        kind = StateUnwritable if isinstance(error, sqlite3.OperationalError) else StateUnusable
-        raise kind(f"{state}: {error}") from error
-    except OSError as error:
-        raise StateUnwritable(f"{state}: {error.strerror}") from error
-    return connection
-
-
-def _bind(connection: sqlite3.Connection, origin: str | None, has_moved: bool) -> None:
-    if origin is None:
-        return  # opened to be looked after, not to send
-    row = connection.execute("SELECT value FROM meta WHERE key = 'origin'").fetchone()
-    if row and row["value"] != origin and not has_moved:
-        raise WrongOrigin(row["value"], origin)
-    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('origin', ?)", (origin,))

@@ -1,8 +1,9 @@
 """Group commit: one thread that writes, and commits whatever has gathered in one synced transaction.
 
 A write returns when it is on disk. A deferred one is committed together with the next write, or shortly
-after by itself: what must be durable before a byte is sent takes its company along for free. What is
-written is not known here (`sqlite`).
+after by itself: what must be durable before a byte is sent takes its company along for free. After each
+commit, and before anybody is told, the high-water file is brought up to it. What is written is not known here
+(`sqlite`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from reconciler.errors import StateUnwritable
+from reconciler.store.highwater import HighWater
 
 DEFER_S = 0.05
 """How long a deferred write may wait for company."""
@@ -48,12 +50,21 @@ class _Entry:
 
 
 class Writer:
-    """The thread that owns the writing connection; `observe` is told each commit's seconds or failure."""
+    """The thread that owns the writing connection; `observe` is told each commit's seconds or failure.
+
+    `count_commit` ends each transaction, and gives the numbers that `high_water` is then brought to.
+    """
 
     def __init__(
-        self, connection: sqlite3.Connection, observe: Callable[[float, StateUnwritable | None], None]
+        self,
+        connection: sqlite3.Connection,
+        high_water: HighWater,
+        count_commit: Callable[[sqlite3.Connection], tuple[int, int]],
+        observe: Callable[[float, StateUnwritable | None], None],
     ) -> None:
         self._connection = connection
+        self._high_water = high_water
+        self._count_commit = count_commit
         self._observe = observe
         self._loop = asyncio.get_running_loop()
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
@@ -90,14 +101,26 @@ class Writer:
                 self._commit(group)
                 with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                     self._loop.call_soon_threadsafe(_settle_all, group)
+            else:
+                self._tell_failure(self._high_water.keep_up())
+        self._tell_failure(self._high_water.close())
         self._connection.close()
 
+    def _tell_failure(self, refusal: StateUnwritable | None) -> None:
+        if refusal is not None:
+            self._observe(0.0, refusal)
+
     def _gather(self) -> tuple[list[_Entry], bool]:
-        """Wait for work, then take what is there; deferred work alone waits a little for company."""
+        """Wait for work, then take what is there; deferred work alone waits a little for company.
+
+        The group is empty when the high-water file is due before any work comes.
+        """
         group: list[_Entry] = []
         deadline_s: float | None = None
         while len(group) < GROUP:
-            wait_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
+            wait_s = (
+                self._high_water.due_in_s() if deadline_s is None else max(0.0, deadline_s - time.monotonic())
+            )
             try:
                 entry = self._entries.get(timeout=wait_s)
             except queue.Empty:
@@ -118,8 +141,10 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             for entry in group:
                 _perform(self._connection, entry)
+            reached = self._count_commit(self._connection)
             self._connection.execute("COMMIT")
-            self._observe(time.perf_counter() - began_s, None)
+            ended_s = time.perf_counter()
+            self._observe(ended_s - began_s, self._high_water.reach(*reached))  # what is committed stays so
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):  # what is refused is undone with the connection, at the latest
                 if self._connection.in_transaction:
