@@ -18,7 +18,7 @@ without gaps, and the next start is no rollback again. A mark of another lineage
    is on disk. Left, new: a state that never had a mark, and none beside it: the next start makes it. Left, in
    doubt: the old mark, or none where one belongs: the next start is in doubt again, and nothing was released
    since.
-3. The mark is written, and synced with its directory. Left: a mark that fits.
+3. The mark is put in place whole, and synced with its directory. Left: no mark of ours, or one that fits.
 4. Where it is the first, the state notes (`marked` in meta) that it has one. Only from here on does a missing
    mark mean anything, and only from here on is the state given to anybody: an intent cannot be older.
 """
@@ -139,17 +139,19 @@ class HighWater:
 
     @classmethod
     def make(cls, state: Path, mark: Mark, clock_s: Callable[[], float] = time.monotonic) -> HighWater:
-        """Write this mark beside the state, whatever was there, and sync it with its directory.
+        """Put this mark beside the state, in the place of whatever was there, and sync it.
 
-        Raises OSError.
+        It appears whole (written aside, synced, renamed): an empty file would be one that is damaged. Raises
+        OSError.
         """
         path = mark_path(state)
-        descriptor = _open(path, os.O_RDWR | os.O_CREAT)
+        aside = path.with_name(path.name + ".new")
+        descriptor = _open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         file = cls(path, descriptor, mark, clock_s)
         try:
             file._write()
-            os.ftruncate(descriptor, _SIZE)
             file._sync()
+            aside.rename(path)
             sync_directory(path.parent)
         except BaseException:
             os.close(descriptor)

@@ -53,7 +53,7 @@ def verify_file(state: Path) -> None:
         with closing(_connected(state)) as connection:
             register(connection)
             verify(connection, state)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise trouble_of(state, error) from error
     except OSError as error:
         raise StateUnwritable(f"{state}: {error.strerror}") from error
@@ -70,8 +70,11 @@ def verify(connection: sqlite3.Connection, state: Path) -> None:
         raise StateDamaged(str(state), damages)
 
 
-def trouble_of(state: Path, error: sqlite3.Error) -> ReconcilerError:
-    """What an error on opening means: the file is damaged, or the disk refuses."""
+def trouble_of(state: Path, error: sqlite3.Error | UnicodeDecodeError) -> ReconcilerError:
+    """What an error on opening means: the file is damaged, or the disk refuses.
+
+    A UnicodeDecodeError comes out of `sqlite3` where a message quotes text that is damaged.
+    """
     code = getattr(error, "sqlite_errorcode", None)  # text that is no UTF-8 has none
     if code is not None and code & 0xFF in _REFUSALS:
         return StateUnwritable(f"{state}: {error}")

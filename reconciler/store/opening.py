@@ -57,7 +57,7 @@ def open_state(state: Path, binding: Binding) -> Opened:
             with suppress(sqlite3.Error):
                 connection.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise trouble_of(state, error) from error
     except OSError as error:
         raise StateUnwritable(f"{error.filename or state}: {error.strerror}") from error
@@ -87,6 +87,7 @@ def _open(connection: sqlite3.Connection, state: Path, binding: Binding) -> Open
     try:
         if not is_marked:
             _note_marked(connection, high_water)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the file knows it without its log
         return Opened(connection, high_water, _meta(connection).get("quarantine"))
     except BaseException:
         high_water.close()

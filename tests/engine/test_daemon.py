@@ -14,7 +14,7 @@ from reconciler.core.model import Name
 from reconciler.engine import daemon as module
 from reconciler.engine import workers
 from reconciler.engine.gauges import Gauges
-from reconciler.errors import ExitCode, StateInUse, StateUnwritable
+from reconciler.errors import ExitCode, StateDamaged, StateInUse, StateUnwritable
 from reconciler.sandbox.faults import Hang
 from reconciler.store.sqlite import SqliteStore
 from tests.engine.stage import QUICK, SLOW, Stage, play_closed
@@ -119,6 +119,42 @@ def test_while_it_waits_for_the_state_it_can_be_stopped(tmp_path: Path) -> None:
         assert await asyncio.wait_for(living, 1) is ExitCode.DONE
 
     play_closed(tmp_path, scene, state=tmp_path / "deep" / "state.db")
+
+
+def test_a_damaged_state_sends_nothing_says_so_and_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REOPEN_S", 0.02)
+
+    async def scene(stage: Stage) -> None:
+        stage.write("a")
+        stage.settings.state.write_bytes(b"no state at all" * 100)
+        daemon = stage.daemon()
+        with capture_logs() as logs:
+            living = asyncio.create_task(daemon.run())
+            await stage.until(lambda: "is damaged" in daemon.ready()[0].detail)
+            stage.settings.state.unlink()
+            began_s = daemon.status.pass_began_s
+            await stage.until(lambda: daemon.status.pass_began_s != began_s)
+            assert "run --restored" in daemon.ready()[0].detail
+            assert not daemon.ready()[0].is_ok
+            assert daemon.live()[0].is_ok
+            daemon.stop()
+            assert await living is ExitCode.DONE
+        assert [line["log_level"] for line in logs] == ["critical"]
+        assert not stage.settings.state.exists()
+        assert stage.jobs() == []
+
+    play_closed(tmp_path, scene)
+
+
+def test_once_ends_with_a_damaged_state(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.settings.state.write_bytes(b"no state at all" * 100)
+        with pytest.raises(StateDamaged):
+            await stage.once()
+
+    play_closed(tmp_path, scene)
 
 
 def test_a_look_on_demand_is_a_pass_now(tmp_path: Path) -> None:
