@@ -1,4 +1,4 @@
-"""A state that has lived: some sixty runs in every phase, with a history, and its files as a crash leaves them."""
+"""A state that has lived: sixty runs in every phase, with a history, and its files as a crash leaves them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The high-water file: one record, rewritten in place, synced once a second, and never believed if damaged."""
+"""The high-water file: one record, written in place, synced once a second, never believed if damaged."""
 
 from __future__ import annotations
 
