@@ -46,14 +46,12 @@ Observe = Callable[[float, StateUnwritable | None], None]
 class SqliteStore:
     """The store's port on one file. Open it with `open`; `close` commits what has gathered."""
 
-    def __init__(self, lock: Lock, writer: Writer, reader: Reader, quarantine: str | None) -> None:
+    def __init__(self, lock: Lock, writer: Writer, reader: Reader) -> None:
         self._lock = lock
         self._writer = writer
         self._reader = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._deferred: set[asyncio.Future[Any]] = set()
-        self.quarantine = quarantine
-        """Why the state is in quarantine, as a sentence for a person; None if it is not."""
 
     @classmethod
     async def open(
@@ -89,7 +87,7 @@ class SqliteStore:
             lock.release()
             raise
         writer = Writer(opened.connection, opened.high_water, count_commit, observe)
-        return cls(lock, writer, reader, opened.quarantine)
+        return cls(lock, writer, reader)
 
     async def close(self) -> None:
         """Commit what has gathered, and give the state free for another process."""
