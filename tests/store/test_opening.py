@@ -89,6 +89,13 @@ def test_a_state_made_anew_beside_an_old_mark_is_doubted(tmp_path: Path) -> None
     assert "the state is new" in str(quarantine_of(state))
 
 
+def test_a_file_knows_of_its_mark_without_its_log_from_the_first_start_on(tmp_path: Path) -> None:
+    opened = open_state(tmp_path / "state.db", HERE)
+    copy = Files.of(tmp_path / "state.db").without("-wal", ".intents")
+    opened.close()
+    assert "missing" in str(quarantine_of(copy.put(tmp_path / "copy")))
+
+
 def test_whoever_sends_nothing_finds_a_rollback_all_the_same(tmp_path: Path) -> None:
     state = tmp_path / "state.db"
     commit(state)

@@ -1,0 +1,103 @@
+"""The writer and the high-water file: brought up before anybody is told, and never left unsynced for long."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import StateUnwritable
+from reconciler.store import highwater
+from reconciler.store.highwater import HighWater, Mark, find
+from reconciler.store.sqlite import SqliteStore
+from tests.store.contract import KEY, TRACE, claimed
+from tests.store.lived import HOLDER, ORIGIN
+
+DEADLINE_S = 10.0
+
+
+def marked(state: Path) -> Mark:
+    found = find(state)
+    assert isinstance(found, Mark)
+    return found
+
+
+def test_whoever_is_told_of_a_commit_finds_it_marked(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+
+    async def main() -> None:
+        store = await SqliteStore.open(state, ORIGIN, HOLDER, lambda *_: None)
+        await claimed(store, "a")
+        before = marked(state)
+        assert await store.begin(KEY, TRACE, 20) is not None
+        after = marked(state)
+        assert (before.intents, after.intents) == (0, 1)
+        assert after.commits > before.commits
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_when_it_gets_quiet_the_mark_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(highwater, "SYNC_S", 0.2)
+    sync = HighWater._sync
+
+    async def main() -> None:
+        store = await SqliteStore.open(tmp_path / "state.db", ORIGIN, HOLDER, lambda *_: None)
+        loop, is_synced = asyncio.get_running_loop(), asyncio.Event()
+
+        def synced(file: HighWater) -> None:
+            sync(file)
+            loop.call_soon_threadsafe(is_synced.set)
+
+        monkeypatch.setattr(HighWater, "_sync", synced)
+        await store.check_writable()
+        await store.check_writable()  # at least one of the two is not synced with its commit
+        async with asyncio.timeout(DEADLINE_S):
+            while store._writer._high_water.due_in_s() is not None:
+                await is_synced.wait()
+                is_synced.clear()
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_mark_that_is_refused_is_told_undoes_nothing_and_is_tried_again_when_quiet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(highwater, "SYNC_S", 0.05)
+    state = tmp_path / "state.db"
+    refused: list[StateUnwritable] = []
+
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    async def main() -> None:
+        loop, again = asyncio.get_running_loop(), asyncio.Event()
+
+        def observe(_: float, refusal: StateUnwritable | None) -> None:
+            if refusal is not None:
+                refused.append(refusal)
+                if len(refused) > 1:
+                    loop.call_soon_threadsafe(again.set)
+
+        store = await SqliteStore.open(state, ORIGIN, HOLDER, observe)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "pwrite", refuse)
+            await claimed(store, "a")
+            async with asyncio.timeout(DEADLINE_S):
+                await again.wait()
+        assert [item.name for item in await store.items()] == ["a"]
+        await store.close()
+
+    asyncio.run(main())
+    assert "No space left on device" in str(refused[0])
+
+    async def later() -> None:
+        store = await SqliteStore.open(state, ORIGIN, HOLDER, lambda *_: None)
+        assert store.quarantine is None
+        await store.close()
+
+    asyncio.run(later())
