@@ -90,10 +90,14 @@ class SqliteStore:
         return cls(lock, writer, reader)
 
     async def close(self) -> None:
-        """Commit what has gathered, and give the state free for another process."""
-        await self._writer.close()
+        """Commit what has gathered, and give the state free for another process.
+
+        The reader leaves first: it is the last connection that moves the log into the file (SQLite manual,
+        "WAL-mode File Format"), and it has to be one that may write.
+        """
         await self._read(Reader.close)
         self._reading.shutdown()
+        await self._writer.close()
         self._lock.release()
 
     async def sightings(self) -> dict[Name, Sighting]:

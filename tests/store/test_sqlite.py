@@ -55,6 +55,15 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_clean_end_leaves_one_file_and_no_log(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path / "state.db") as store:
+            await claimed(store, "a")
+
+    asyncio.run(main())
+    assert not (tmp_path / "state.db-wal").exists()
+
+
 def test_the_state_is_nobody_elses_to_read(tmp_path: Path) -> None:
     async def main() -> None:
         async with opened(tmp_path / "deep" / "state.db"):
