@@ -23,7 +23,7 @@ COMMANDS = {
     "describe": ("reconciler.cli.describe", "describe"),
     "approve": ("reconciler.cli.operate", "approve"),
     "baseline": ("reconciler.cli.operate", "baseline"),
-    "resolve": ("reconciler.cli.operate", "resolve"),
+    "resolve": ("reconciler.cli.resolve", "resolve"),
     "backup": ("reconciler.cli.backup", "backup"),
     "schema": ("reconciler.cli.about", "schema"),
     "sandbox": ("reconciler.cli.run", "sandbox"),

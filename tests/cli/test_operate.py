@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import operate
+from reconciler.cli import asking
 from reconciler.store.lock import Lock
 from tests.cli.lasting import STATE, left_behind, living_daemon
 from tests.cli.started import Command, until
@@ -99,7 +99,7 @@ def test_a_daemon_that_does_not_answer_is_told_of(
     async def nothing(_: Stage) -> None:
         pass
 
-    monkeypatch.setattr(operate, "ANSWER_S", 0.1)
+    monkeypatch.setattr(asking, "ANSWER_S", 0.1)
     left_behind(tmp_path, nothing)
     lock = Lock.take(tmp_path / STATE, {"pid": 1, "host": "here", "since": "now"})
     ended = command("baseline")

@@ -97,7 +97,7 @@ def test_a_mark_that_is_refused_is_told_undoes_nothing_and_is_tried_again_when_q
 
     async def later() -> None:
         store = await SqliteStore.open(state, ORIGIN, HOLDER, lambda *_: None)
-        assert store.quarantine is None
+        assert await store.quarantine() is None
         await store.close()
 
     asyncio.run(later())
