@@ -63,6 +63,8 @@ def word_of(action: Action) -> str:
             return "wait"
         case Nothing(why=Reason.INVALID | Reason.UNREADABLE):
             return "invalid"
+        case Nothing(why=Reason.UNKNOWN):
+            return "unknown"
         case Nothing(why=Reason.HELD):
             return "held"
         case Nothing():
@@ -99,6 +101,7 @@ def _summary(planning: Planning) -> str:
         "submit": "to submit",
         "give up": "to give up",
         "wait": "waiting",
+        "unknown": "being looked for",
         "held": "held",
         "invalid": "invalid",
     }

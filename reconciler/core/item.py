@@ -18,6 +18,7 @@ from reconciler.core.model import (
     Name,
     Rejected,
     Run,
+    RunKey,
     RunState,
     State,
     Submitting,
@@ -51,8 +52,11 @@ class Item:
     updated_at: str
 
 
-def item_of(sighting: Sighting, latest: Run | None) -> Item:
-    """The item for a name, from what was seen of it and its newest run."""
+def item_of(sighting: Sighting, latest: Run | None, open_run: RunKey | None = None) -> Item:
+    """The item for a name, from what was seen of it and its newest run.
+
+    `open_run` is the run of the same workflow whose outcome is not known yet, if there is one.
+    """
     if latest is None or _is_next_run_wanted(sighting, latest):
         return _unclaimed(sighting, latest)
     return Item(
@@ -63,7 +67,7 @@ def item_of(sighting: Sighting, latest: Run | None) -> Item:
         generation=latest.key.generation,
         attempt=latest.key.attempt,
         state=state_of(sighting.presence, latest.state),
-        reason=reason_of(sighting, latest.state),
+        reason=reason_of(sighting, latest.state, open_run),
         job_id=str(latest.state.job_id) if isinstance(latest.state, Accepted) else None,
         job_status=latest.state.status if isinstance(latest.state, Accepted) else None,
         candidates=_candidates(latest.state),
@@ -93,7 +97,7 @@ def state_of(presence: Presence, run: RunState) -> State:
             return _STATE_OF_PRESENCE.get(presence) or _state_of_run(run)
 
 
-def reason_of(sighting: Sighting, run: RunState) -> str:
+def reason_of(sighting: Sighting, run: RunState, open_run: RunKey | None = None) -> str:
     """Why the name is in its state, as a sentence."""
     match run:
         case Unknown(why=why):
@@ -106,6 +110,8 @@ def reason_of(sighting: Sighting, run: RunState) -> str:
             return "recorded as already done by an operator"
         case _ if sighting.reason:
             return sighting.reason
+        case Waiting() if open_run is not None:
+            return f"{Reason.BEHIND}: {open_run}"
         case Waiting(why=why):
             return why or Reason.SEND
         case _:

@@ -73,7 +73,7 @@ class Workflow:
     `highest` is the highest job ID ever seen there, 0 for none, None while the workflow was never listed.
     `is_guarded` says that it had jobs when it was first listed, while the state was without any run.
     `asks_again_ms` is when a listing that failed may be tried again, `trouble` why it failed. `strangers` are
-    the jobs that hold a workflow of a restored state.
+    the jobs that hold a workflow of a restored state. `open_run` is its run whose outcome is not known yet.
     """
 
     workflow_id: WorkflowId
@@ -83,6 +83,7 @@ class Workflow:
     trouble: str = ""
     quarantine: Quarantine | None = None
     strangers: tuple[JobId, ...] = ()
+    open_run: RunKey | None = None
 
     @property
     def needs_listing(self) -> bool:
@@ -279,7 +280,8 @@ def _admit(action: Action, world: World, now_ms: int, *, is_released: bool, has_
             workflow = world.workflow(manifest.workflow_id)
             return _listed_first(action, workflow, now_ms) or _guarded(action, workflow, is_released)
         case Submit(workflow_id=workflow_id):
-            return _listed_first(action, world.workflow(workflow_id), now_ms) or action
+            workflow = world.workflow(workflow_id)
+            return _listed_first(action, workflow, now_ms) or _behind(action, workflow)
         case _:
             return action
 
@@ -296,6 +298,13 @@ def _listed_first(action: Claim | Submit, workflow: Workflow, now_ms: int) -> Wa
             return Wait(action.name, Reason.NOT_LISTED, until_ms, trouble)
         case _:
             return None
+
+
+def _behind(submit: Submit, workflow: Workflow) -> Submit:
+    """The same submission; the queue keeps it back while another run of the workflow is open."""
+    if workflow.open_run in (None, submit.key) or submit.why is not Reason.SEND:
+        return submit
+    return replace(submit, why=Reason.BEHIND, detail=str(workflow.open_run))
 
 
 def _guarded(claim: Claim, workflow: Workflow, is_released: bool) -> Claim | Wait:

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     )
     TOO_MANY_NEW = "waits for `approve`: the plan has more new runs than RECONCILER_MAX_NEW"
     BACKOFF = "waits before it is sent again"
+    BEHIND = "waits behind a run of its workflow whose outcome is not known yet"
     ABSENT_ONCE = "absent from one complete pass; a second one confirms that it was deleted"
 
     DELETED = "the manifest was deleted"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
@@ -105,12 +105,13 @@ class Reader:
         rows = self._connection.execute("SELECT * FROM names ORDER BY name")
         while chunk := [sighting_of(row) for row in rows.fetchmany(_CHUNK)]:
             latest = self.latest_runs([sighting.name for sighting in chunk])
-            yield from (item_of(sighting, latest.get(sighting.name)) for sighting in chunk)
+            open_runs = self._open_runs()
+            yield from (_item(sighting, latest.get(sighting.name), open_runs) for sighting in chunk)
 
     def item(self, name: Name) -> Item | None:
         """The item of one name, if it was ever seen."""
         row = self._connection.execute("SELECT * FROM names WHERE name = ?", (name,)).fetchone()
-        return item_of(sighting_of(row), self.latest_runs([name]).get(name)) if row else None
+        return _item(sighting_of(row), self.latest_runs([name]).get(name), self._open_runs()) if row else None
 
     def history(self, name: Name) -> list[Event]:
         """Everything that was decided about a name, oldest first."""
@@ -139,6 +140,10 @@ class Reader:
         """A number that changes when another connection writes (SQLite manual, `PRAGMA data_version`)."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
+    def _open_runs(self) -> dict[WorkflowId, RunKey]:
+        """For each workflow that waits for the outcome of a run: that run."""
+        return {run.workflow_id: run.key for run in self.runs(("Submitting", "Unknown"))}
+
     def _approvals(self, names: Sequence[Name]) -> dict[Name, set[Digest]]:
         approved: dict[Name, set[Digest]] = {}
         for chunk in _chunks(names):
@@ -150,6 +155,7 @@ class Reader:
 
     def _workflows(self, workflow_ids: Sequence[WorkflowId]) -> dict[WorkflowId, Workflow]:
         found: dict[WorkflowId, Workflow] = {}
+        open_runs = self._open_runs()
         for chunk in _chunks(workflow_ids):
             marks = ",".join("?" * len(chunk))
             query = f"SELECT * FROM workflows WHERE workflow_id IN ({marks})"  # noqa: S608
@@ -161,12 +167,17 @@ class Reader:
                     bool(row["is_guarded"]),
                     quarantine=Quarantine(row["quarantine"]) if row["quarantine"] else None,
                     strangers=ids_in(row["strangers"]),
+                    open_run=open_runs.get(workflow_id),
                 )
         unseen = [workflow_id for workflow_id in workflow_ids if workflow_id not in found]
         if unseen and quarantine_of_new(self._connection) is not None:
             waits = Quarantine.WAITS
             found.update((workflow_id, Workflow(workflow_id, quarantine=waits)) for workflow_id in unseen)
         return found
+
+
+def _item(sighting: Sighting, latest: Run | None, open_runs: Mapping[WorkflowId, RunKey]) -> Item:
+    return item_of(sighting, latest, open_runs.get(latest.workflow_id) if latest else None)
 
 
 def ask(state: Path, kind: str, arguments: dict[str, object], now_ms: int) -> int:

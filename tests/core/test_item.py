@@ -13,6 +13,7 @@ from reconciler.core.model import (
     JobStatus,
     Name,
     Rejected,
+    RunKey,
     RunState,
     State,
     Superseded,
@@ -99,3 +100,8 @@ def test_the_json_has_the_promised_keys_in_the_promised_order() -> None:
 
 def test_times_are_rfc_3339_in_utc() -> None:
     assert rfc3339(1_700_000_000_123) == "2023-11-14T22:13:20.123Z"
+
+
+def test_a_run_behind_one_whose_outcome_is_not_known_says_so() -> None:
+    item = item_of(sighting(), run(state=Waiting()), RunKey(Name("b"), 1, 1))
+    assert item.reason == "waits behind a run of its workflow whose outcome is not known yet: b#1.1"

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.model import Held, JobId, Name, Rejected, Superseded, Unknown, Waiting, WorkflowId
+from reconciler.core.model import (
+    Held,
+    JobId,
+    Name,
+    Rejected,
+    RunKey,
+    Superseded,
+    Unknown,
+    Waiting,
+    WorkflowId,
+)
 from reconciler.core.plan import Absent, Observed, Quarantine, Unreadable, Wish, Workflow, World, plan
 from reconciler.core.reason import Reason
 from tests.core.builders import INTENT, RUNNING, SUBMITTING, SUCCEEDED, invalid, manifest, run
@@ -37,6 +47,12 @@ SCENES: dict[Reason, tuple[Wish, Observed, Workflow | None, int]] = {
     ),
     Reason.TOO_MANY_NEW: (manifest(), Observed(), LISTED, 1),
     Reason.BACKOFF: (manifest(), Observed(run(state=Waiting(1, not_before_ms=200))), LISTED, 0),
+    Reason.BEHIND: (
+        manifest(),
+        Observed(run(state=Waiting())),
+        Workflow(ONE, JobId(9), open_run=RunKey(Name("b"), 1, 1)),
+        0,
+    ),
     Reason.ABSENT_ONCE: (Absent(1), Observed(run(state=RUNNING)), LISTED, 0),
     Reason.DELETED: (Absent(2), Observed(run(state=RUNNING)), LISTED, 0),
     Reason.SUSPENDED: (manifest(suspended=True), Observed(), LISTED, 0),
