@@ -4,7 +4,7 @@
 # to use. Stamp files in .venv say what is installed already, so that a second `make run` starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs lock build clean
+.PHONY: help run test soak-crash lint format docs lock build clean
 
 PYTHON ?= python3
 TEST_WORKERS ?= 2
@@ -23,13 +23,17 @@ export PIP_USER := 0
 export PIP_NO_INPUT := 1
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/run.stamp ## Start the daemon on ./jobs.d, with a stand-in for Explorer inside
 	@exec $(BIN)/reconciler run --sandbox
 
 test: lint ## Check format, lint, types and behaviour, as CI does
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
+
+SEEDS ?= 5
+soak-crash: $(VENV)/test.stamp ## Kill and disturb the daemon in SEEDS times as many ways as `make test` does
+	@CRASH_SEEDS=$(SEEDS) $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/crash
 
 lint: $(VENV)/test.stamp ## Check format, lint and types
 	@$(BIN)/ruff format --check --quiet .

@@ -114,14 +114,7 @@ class Daemon:
         """All that it wrote, to either stream."""
 
     def __enter__(self) -> Daemon:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "run"],
-            cwd=self.installation.directory,
-            env=self.installation.environ(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self.process = self._start()
         self._news = threading.Condition()
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
@@ -239,6 +232,16 @@ class Daemon:
         self.looks_again()
         busy = {"Waiting", "Submitting"}
         self.until(lambda: not busy & set(self.states().values()), "rest")
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "run"],
+            cwd=self.installation.directory,
+            env=self.installation.environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def _read(self) -> None:
         assert self.process.stdout

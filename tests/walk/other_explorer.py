@@ -141,6 +141,14 @@ class OtherExplorer:
     def jobs_of(self, workflow: str) -> list[Job]:
         return [job for job in list(self.jobs) if job.workflow == workflow]
 
+    def listed(self, workflow: str | None) -> list[Job]:
+        """The jobs that a listing shows now; of all workflows for None."""
+        return list(self.jobs) if workflow is None else self.jobs_of(workflow)
+
+    def page_size(self, workflow: str | None, asked: int) -> int:
+        """How many jobs a page has at most."""
+        return asked
+
     def forget_sessions(self) -> None:
         self.tokens.clear()
 
@@ -235,9 +243,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         parts = url.path.removeprefix(ROOT).strip("/").split("/")
         if parts[0] == "workflows":
-            return self._list(self.explorer.jobs_of(parts[1]), query)
+            return self._list(parts[1], query)
         if len(parts) == 1:
-            return self._list(list(self.explorer.jobs), query)
+            return self._list(None, query)
         return self._detail(parts[1])
 
     def _remember(self, path: str) -> None:
@@ -266,8 +274,10 @@ class _Handler(BaseHTTPRequestHandler):
         usual = Reply(200, {"code": 0, "data": {"id": job.id}, "message": "Success"})
         return self._say(self.explorer.before_reply(job) or usual)
 
-    def _list(self, jobs: list[Job], query: dict[str, str]) -> None:
-        size, page = int(query.get("pageSize", 10)), int(query.get("page", 1))
+    def _list(self, workflow: str | None, query: dict[str, str]) -> None:
+        jobs = self.explorer.listed(workflow)
+        size = self.explorer.page_size(workflow, int(query.get("pageSize", 10)))
+        page = int(query.get("page", 1))
         newest = sorted(jobs, key=lambda job: -job.id)[(page - 1) * size : page * size]
         items = [self.explorer.shown(job) for job in newest]
         data = {"items": items, "total": len(jobs), "Page": page, "PageSize": size}
