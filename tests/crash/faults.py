@@ -84,6 +84,9 @@ class FaultyExplorer(OtherExplorer):
     """Answers the first submission of a workflow as its fault says, and all others well."""
 
     faults: dict[str, Fault] = field(default_factory=dict)
+    lag_s: float = 0.0
+    """How far the listings of all workflows lag; a workflow's fault may add to that."""
+
     pick: Callable[[str, int], Fault | None] | None = None
     """The fault of the n-th submission of a workflow; by default that in `faults`, for the first."""
 
@@ -115,7 +118,7 @@ class FaultyExplorer(OtherExplorer):
         now_s = time.time()
         jobs = list(self.jobs) if workflow is None else self.jobs_of(workflow)
         lag_s = {workflow: fault.lag_s for workflow, fault in self.faults.items()}
-        return [job for job in jobs if now_s >= job.made_s + lag_s.get(job.workflow, 0.0)]
+        return [job for job in jobs if now_s >= job.made_s + self.lag_s + lag_s.get(job.workflow, 0.0)]
 
     def page_size(self, workflow: str | None, asked: int) -> int:
         fault = self.faults.get(workflow or "")
@@ -152,7 +155,7 @@ class FaultyExplorer(OtherExplorer):
         fault = self._current.pop(job.body, None)
         if fault is None:
             return None
-        self.latest_s = max(self.latest_s, fault.lag_s)
+        self.latest_s = max(self.latest_s, fault.lag_s + self.lag_s)
         if fault.is_held_back:
             self._closing.wait(HELD_BACK_S)
             return CUT
@@ -160,4 +163,4 @@ class FaultyExplorer(OtherExplorer):
 
     def _add_late(self, arrival: Arrival, fault: Fault) -> None:
         job = self.add_job(arrival.workflow, arrival.body)
-        self.latest_s = max(self.latest_s, job.made_s - arrival.at_s + fault.lag_s)
+        self.latest_s = max(self.latest_s, job.made_s - arrival.at_s + fault.lag_s + self.lag_s)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGHUP, SIGKILL
 from subprocess import TimeoutExpired
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.crash.processes import Launched, Zygote, killed_at
 from tests.walk.daemon import Daemon, Item
 from tests.walk.manifests import manifest
 
-SETTLES = find_spec("reconciler.engine.settle") is not None
+SETTLES = find_spec("reconciler.engine.settler") is not None
 """Whether this version settles unclear outcomes by itself; before it does, it holds them."""
 
 SETTLE_S = 1.2
@@ -81,16 +81,19 @@ def body_of(version: int) -> bytes:
     return b'{"input":{"query_1":{"version":%d}}}' % version
 
 
-def comes_to_rest(daemon: Daemon, names: Iterable[str] = (NAME,)) -> None:
-    """Return once all is decided, and a whole pass later still is."""
+def comes_to_rest(daemon: Daemon, names: Iterable[str] = (NAME,), generation: int = 1) -> None:
+    """Return once all is decided of these generations, and a whole pass later still is."""
     wanted = set(names)
 
     def rests() -> bool:
-        states = daemon.states()
-        return wanted <= states.keys() and set(states.values()) <= RESTING
+        items = daemon.items()
+        return wanted <= items.keys() and all(
+            item["state"] in RESTING and item["generation"] >= generation for item in items.values()
+        )
 
     daemon.until(rests, "rest")
-    daemon.looks_again(2)
+    daemon.signal(SIGHUP)
+    daemon.looks_again(1)
     daemon.until(rests, "rest again")
 
 
