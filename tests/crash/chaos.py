@@ -1,4 +1,4 @@
-"""A server that does whatever it likes, request by request; what it remembers of jobs and bodies stays true."""
+"""A server that does whatever it likes, request by request; what it remembers of jobs stays true."""
 
 from __future__ import annotations
 

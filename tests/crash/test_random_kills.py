@@ -1,6 +1,6 @@
-"""Kills at any moment, while the server does whatever it likes: each manifest has one job, its own, or is held.
+"""Kills at any moment, while the server does whatever it likes: each has one job, its own, or is held.
 
-What can be known is also counted: with an exclusive workflow and settling, most of what was unclear is cleared.
+What can be known is counted, too: with exclusive workflows and settling, most that was unclear is cleared.
 """
 
 from __future__ import annotations
