@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import importlib
+import importlib.util
 import inspect
 import os
 import random
@@ -102,13 +103,14 @@ def flaw(name: str) -> None:
 
     def around(connected: Callable[..., Any]) -> Callable[..., Any]:
         def wrong(*args: Any) -> Any:
-            connection = connected(*args)
-            connection.execute(FLAWS[name])
-            return connection
+            opened = connected(*args)
+            getattr(opened, "connection", opened).execute(FLAWS[name])
+            return opened
 
         return wrong
 
-    _wrap("reconciler.store.sqlite:_connect", around)
+    has_opening = importlib.util.find_spec("reconciler.store.opening") is not None
+    _wrap(f"reconciler.store.sqlite:{'open_state' if has_opening else '_connect'}", around)
 
 
 def hurry(most: float) -> None:
