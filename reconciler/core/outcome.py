@@ -156,6 +156,19 @@ def receipt(exchange: Exchange, baseline: JobId) -> Receipt:
             return NotCreated(cause)
 
 
+def job_named_in(receipt: Receipt) -> JobId | None:
+    """The job that the answer names, whether or not it can be the run's."""
+    match receipt:
+        case Created(job_id=job_id):
+            return job_id
+        case Unclear(stale_id=job_id):
+            return job_id
+        case NotCreated():
+            return None
+        case _:
+            assert_never(receipt)
+
+
 def answer(exchange: Exchange) -> bytes | Failure:
     """The `data` of a successful reply, as JSON text (`null` if there is none), or why there is none."""
     match exchange:

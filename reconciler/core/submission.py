@@ -10,6 +10,7 @@ from typing import assert_never
 from reconciler.core.backoff import backoff_ms
 from reconciler.core.model import (
     Accepted,
+    Held,
     Intent,
     JobStatus,
     Rejected,
@@ -40,17 +41,19 @@ def after(
 ) -> RunState:
     """The run's state once this came of its request.
 
-    `owner` is the run that already has the job of a Created receipt, if any; `chance` in [0, 1) is the
-    jitter of a wait. What is unknown is looked for once `settle_ms` have passed.
+    `owner` is the run that already has the job that the answer names, if any; `chance` in [0, 1) is the
+    jitter of a wait. What is unknown is looked for once `settle_ms` have passed. An answer that names a job
+    which cannot be the run's is a sign that IDs do not grow: looking goes by IDs, so a person decides.
     """
     match receipt:
         case Created(job_id=job_id) if owner is not None:
-            why = f"Explorer answered with job {job_id}, which is the job of {owner}"
-            return Unknown(intent, why, now_ms + settle_ms)
+            return Held(intent, f"Explorer answered with job {job_id}, which is the job of {owner}")
         case Created(job_id=job_id):
             return Accepted(job_id, JobStatus.PREPARING, now_ms)
         case NotCreated():
             return _not_created(receipt, intent.try_number, now_ms, chance)
+        case Unclear(why=why, stale_id=job_id) if job_id is not None:
+            return Held(intent, why, () if owner else (job_id,))
         case Unclear(why=why, code=code):
             return Unknown(intent, why, now_ms + settle_ms, code)
         case _:

@@ -19,6 +19,7 @@ import structlog
 
 from reconciler.core.model import (
     Accepted,
+    Held,
     Name,
     Rejected,
     RunState,
@@ -203,7 +204,7 @@ class Workers:
                 self.gate.went(cause)
             case Unclear():
                 self.gate.went(receipt)
-                if receipt.stale_id is not None:
+                if receipt.stale_id is not None:  # IDs do not grow
                     self.telemetry.assumption_violated("A7")
 
     def _tell(self, subject: Subject, state: RunState) -> None:
@@ -215,6 +216,9 @@ class Workers:
             case Unknown(why=why):
                 self.telemetry.submission("unknown")
                 log.warning("unknown: the job may exist, and is looked for", why=why, **about)
+            case Held(why=why):
+                self.telemetry.submission("unknown")
+                log.error("held: a person decides", why=why, **about)
             case Rejected(code=code, message=message):
                 self.telemetry.submission("rejected")
                 log.error("rejected by Explorer", code=code, message=message, **about)

@@ -140,8 +140,9 @@ def see_candidates(
     for run in runs_in(connection, ("Held",)):
         if run.workflow_id != workflow_id or not isinstance(run.state, Held):
             continue
-        known = (*run.state.candidates, *listed)
-        found = candidates(known, run.state.intent.baseline, owned_among(connection, known))
+        owned = owned_among(connection, (*run.state.candidates, *listed))
+        above = candidates(listed, run.state.intent.baseline, owned)
+        found = tuple(sorted({*above, *(it for it in run.state.candidates if it not in owned)}))
         _keep_seen(connection, jobs, found, now_ms)
         if found != run.state.candidates:
             state = Held(run.state.intent, run.state.why, found)

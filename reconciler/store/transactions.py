@@ -24,7 +24,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
-from reconciler.core.outcome import Created, NotCreated, Receipt, Unclear
+from reconciler.core.outcome import Created, NotCreated, Receipt, Unclear, job_named_in
 from reconciler.core.plan import Claim, Quarantine
 from reconciler.core.reason import Reason
 from reconciler.core.settle import candidates
@@ -161,7 +161,8 @@ def record(
     settle_ms: int,
 ) -> RunState:
     """Note what came of a request, and the state that follows for its run."""
-    owner = owner_of(connection, receipt.job_id) if isinstance(receipt, Created) else None
+    named = job_named_in(receipt)
+    owner = owner_of(connection, named) if named is not None else None
     state = after(receipt, begun.intent, owner, now_ms, chance, settle_ms)
     if isinstance(state, Waiting) and has_newer(connection, begun.key):
         state = Superseded(Reason.CHANGED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.model import Accepted, JobId, JobStatus, Name, Rejected, RunKey, Unknown, Waiting
+from reconciler.core.model import Accepted, Held, JobId, JobStatus, Name, Rejected, RunKey, Unknown, Waiting
 from reconciler.core.outcome import (
     Created,
     NotCreated,
@@ -27,9 +27,15 @@ def test_a_created_job_is_the_runs() -> None:
 
 def test_a_job_that_another_run_owns_is_nobody_elses() -> None:
     state = after(Created(JobId(9)), INTENT, RunKey(Name("b"), 1, 1), 100, 0.5, 60_000)
-    assert isinstance(state, Unknown)
+    assert isinstance(state, Held)
     assert "job 9" in state.why
     assert "b#1.1" in state.why
+
+
+def test_an_answer_that_names_a_job_known_before_is_held_since_ids_do_not_grow() -> None:
+    stale = Unclear("job 3 is not above 5", stale_id=JobId(3))
+    assert after(stale, INTENT, None, 100, 0.5, 60_000) == Held(INTENT, stale.why, (JobId(3),))
+    assert after(stale, INTENT, RunKey(Name("b"), 1, 1), 100, 0.5, 60_000) == Held(INTENT, stale.why)
 
 
 def test_a_refusal_is_for_good() -> None:

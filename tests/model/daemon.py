@@ -229,7 +229,7 @@ def _recorded(setting: Setting, world: World, me: int, exchange: Exchange) -> Wo
     if isinstance(found, Created) and setting.keeps(Rule.ID_UNOWNED):
         owner = owner_of(world.store, found.job_id)
     match after(found, intent, KEYS[owner] if owner is not None else None, 0, 0.0, 0):
-        case Accepted() | Waiting() | Rejected() as state:
+        case Accepted() | Waiting() | Rejected() | Held() as state:
             recorded = with_row(with_process(world, me, idle), run, row._replace(state=plain(state)))
             return _known(setting, recorded, state)
         case _:

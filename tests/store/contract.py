@@ -13,6 +13,7 @@ import pytest
 from reconciler.core.model import (
     Accepted,
     Baselined,
+    Held,
     JobId,
     JobStatus,
     Name,
@@ -185,7 +186,7 @@ class StoreContract:
             await submitted(store, Created(JobId(9)), "a")
             begun = await store.begin(RunKey(Name("b"), 1, 1), TRACE, 40)
             assert begun is not None
-            assert isinstance(await store.record(begun, Created(JobId(9)), 50, 0.5, 60_000), Unknown)
+            assert isinstance(await store.record(begun, Created(JobId(9)), 50, 0.5, 60_000), Held)
 
         stored(scenario)
 
