@@ -23,12 +23,15 @@ async def some(stage: Stage) -> None:
     receipts = {
         "runs": Created(JobId(101)),
         "held": Unclear("reset"),
+        "lost": Unclear("reset"),
         "refused": NotCreated(Refused(40004001, "no such\x1b[2J task 蒂姆")),
     }
     for name, receipt in receipts.items():
         await stage.claimed(name, SLOW)
         begun = await stage.store.begin((await stage.latest(name)).key, "ab" * 16, now_ms())
         await stage.store.record(begun, receipt, now_ms(), 0.0, 60_000)
+    held = (await stage.latest("held")).key
+    await stage.store.stop_looking(held, "no listing tells it", now_ms())
     stage.write("later", suspend=True)
     await stage.parts.reconciler.reconcile()
 
@@ -47,6 +50,7 @@ def test_each_name_is_a_row(known: Command) -> None:
     assert [row.split()[:5] for row in rows] == [
         ["held", "Held", "-", "-", "1"],
         ["later", "Suspended", "-", "-", "-"],
+        ["lost", "Unknown", "-", "-", "1"],
         ["refused", "Rejected", "-", "-", "1"],
         ["runs", "Running", "101", "Preparing", "1"],
     ]
@@ -67,7 +71,7 @@ def test_on_a_terminal_only_the_reason_is_cut(known: Command, monkeypatch: pytes
 
 def test_programs_get_json(known: Command) -> None:
     items = known("get", "-o", "json").json["items"]
-    assert [list(item) for item in items] == [KEYS] * 4
+    assert [list(item) for item in items] == [KEYS] * 5
     runs = items[-1]
     assert (runs["jobId"], runs["jobStatus"], runs["traceId"]) == ("101", "Preparing", "ab" * 16)
     assert (runs["path"], runs["workflowId"], runs["candidates"]) == ("runs.yaml", SLOW, [])
@@ -76,7 +80,7 @@ def test_programs_get_json(known: Command) -> None:
 
 
 def test_names_are_all_that_a_script_may_want(known: Command) -> None:
-    assert known("get", "-o", "name").lines == ["held", "later", "refused", "runs"]
+    assert known("get", "-o", "name").lines == ["held", "later", "lost", "refused", "runs"]
 
 
 def test_some_names_may_be_asked_for(known: Command) -> None:

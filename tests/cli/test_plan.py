@@ -32,10 +32,13 @@ async def sent(stage: Stage, name: str, receipt: Created | NotCreated | Unclear)
 
 async def all_kinds(stage: Stage) -> None:
     """A state with a run in every situation that a plan tells of."""
-    for name in ("done", "held", "backoff", "gone", "unsent"):
+    for name in ("done", "held", "lost", "backoff", "gone", "unsent"):
         await stage.claimed(name)
     await sent(stage, "done", Created(JobId(101)))
-    await sent(stage, "held", Unclear("reset"))
+    for name in ("held", "lost"):
+        await sent(stage, name, Unclear("reset"))
+    held = (await stage.latest("held")).key
+    await stage.store.stop_looking(held, "no listing tells it", now_ms())
     await sent(stage, "backoff", NotCreated(Throttled(50.0)))
     stage.remove("gone")
     stage.write("unsent", suspend=True)
@@ -66,6 +69,7 @@ def test_every_situation_is_told_with_its_reason(tmp_path: Path, command: Comman
     assert {it["name"]: it["action"] for it in ended.json["actions"]} == {
         "done": "nothing",
         "held": "held",
+        "lost": "nothing",
         "backoff": "submit",
         "gone": "wait",
         "unsent": "give up",
@@ -86,7 +90,7 @@ def test_people_are_told_what_is_not_settled_and_the_rest_is_counted(
     assert {line.split()[1] for line in ended.lines if line.startswith("submit ")} == {"backoff", "new"}
     assert not any(" done " in line for line in ended.lines)
     assert ended.lines[-1] == (
-        "Plan: 2 to submit, 1 to give up, 1 waiting, 1 held, 1 invalid, 1 with nothing to do."
+        "Plan: 2 to submit, 1 to give up, 1 waiting, 1 held, 1 invalid, 2 with nothing to do."
     )
     assert ended.err.startswith("broken.yaml:1:1: ")
     assert ended.status == 1

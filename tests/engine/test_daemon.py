@@ -226,7 +226,7 @@ async def states_after(stage: Stage) -> list[tuple[Name, str]]:
         await store.close()
 
 
-def test_what_does_not_end_in_time_is_held(tmp_path: Path) -> None:
+def test_of_what_does_not_end_in_time_nobody_knows_what_came_of_it(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         stage.write("a")
         stage.sandbox.faults.switch_on(Hang(operation="submit"))
@@ -235,12 +235,12 @@ def test_what_does_not_end_in_time_is_held(tmp_path: Path) -> None:
             await asked(stage)
             daemon.stop()
         assert time.monotonic() - began_s < 2
-        assert await states_after(stage) == [("a", "Held")]
+        assert await states_after(stage) == [("a", "Unknown")]
 
     play_closed(tmp_path, scene, drain_s=0.4)
 
 
-def test_with_a_disk_that_refuses_the_end_comes_in_time_and_the_next_start_holds_the_run(
+def test_with_a_disk_that_refuses_the_end_comes_in_time_and_the_next_start_looks_for_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "RETRY_WRITE_MS", 20)
@@ -254,7 +254,7 @@ def test_with_a_disk_that_refuses_the_end_comes_in_time_and_the_next_start_holds
             daemon.stop()
         assert await states_after(stage) == [("a", "Submitting")]
         async with stage.living():
-            await stage.until_states(a="Held")
+            await stage.until_states(a="Unknown")
         assert len(stage.sandbox.traffic.of("submit")) == 1
 
     play_closed(tmp_path, scene, drain_s=0.4)

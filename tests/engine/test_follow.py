@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,8 @@ from structlog.testing import capture_logs
 from reconciler.core.model import Accepted, JobId, JobStatus, Name, RunKey, WorkflowId
 from reconciler.core.outcome import Created
 from reconciler.engine.follow import YOUNG_ROUNDS, Follower
+from reconciler.engine.tasks import Subject
 from reconciler.sandbox.faults import Answer, error, throttled
-from reconciler.store.port import Begun
-from tests.core.builders import INTENT
 from tests.engine.stage import FAILING, QUICK, SLOW, Stage, now_ms, play
 from tests.sandbox.visit import Clock
 
@@ -26,7 +26,7 @@ async def followed(stage: Stage, *names: str, workflow: str = SLOW) -> list[int]
         job = await stage.sandbox.add_foreign_job(workflow)
         begun = await stage.store.begin(key, "ab" * 16, now_ms())
         state = await stage.store.record(begun, Created(JobId(job.id)), now_ms(), 0.0, 60_000)
-        stage.parts.follower.accepted(begun, state)
+        stage.parts.follower.accepted(Subject.of_request(begun), state)
         job_ids.append(job.id)
     return job_ids
 
@@ -147,13 +147,12 @@ def test_what_a_listing_does_not_show_is_asked_for_by_itself(tmp_path: Path, ite
     play(tmp_path, scene)
 
 
-async def vanished(stage: Stage, name: str = "ghost") -> Begun:
+async def vanished(stage: Stage, name: str = "ghost") -> None:
     """A run whose job Explorer does not know."""
     key = await stage.claimed(name, SLOW)
     begun = await stage.store.begin(key, "ab" * 16, now_ms())
     state = await stage.store.record(begun, Created(JobId(999_999)), now_ms(), 0.0, 60_000)
-    follower(stage).accepted(begun, state)
-    return begun
+    follower(stage).accepted(Subject.of_request(begun), state)
 
 
 def test_a_job_that_vanished_is_told_once_and_keeps_its_last_status(tmp_path: Path) -> None:
@@ -163,11 +162,12 @@ def test_a_job_that_vanished_is_told_once_and_keeps_its_last_status(tmp_path: Pa
             for _ in range(3):
                 await look(stage)
         [told] = logs
-        assert (told["event"], told["job"], told["run"]) == (
+        assert (told["event"], told["job"], told["name"]) == (
             "Explorer does not show the job",
             999_999,
-            "ghost#1.1",
+            "ghost",
         )
+        assert stage.told.of("assumption_violated") == [("A6",)]
         assert await stage.states() == {"ghost": "Running"}
 
     play(tmp_path, scene)
@@ -288,7 +288,7 @@ def test_what_the_last_daemon_followed_is_taken_up(tmp_path: Path) -> None:
     async def second(stage: Stage) -> None:
         await follower(stage).start()
         [job] = follower(stage).jobs.values()
-        assert (job.key, job.status, job.trace_id) == (
+        assert (job.subject.key, job.status, job.subject.trace_id) == (
             RunKey(Name("a"), 1, 1),
             JobStatus.RUNNING,
             "ab" * 16,
@@ -301,14 +301,14 @@ def test_what_the_last_daemon_followed_is_taken_up(tmp_path: Path) -> None:
 def test_young_jobs_are_asked_for_more_often_than_old_ones(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         now = 1_000_000
-        it = Follower(stage.store, stage.explorer, stage.parts.gate, stage.told, 6.0, now_ms, lambda: now)
-        begun = Begun(RunKey(Name("a"), 1, 1), WorkflowId(SLOW), INTENT, b"", None, 0)
-        it.accepted(begun, Accepted(JobId(101), JobStatus.PREPARING, 0))
+        it = replace(follower(stage), poll_s=6.0, now_s=lambda: now)
+        subject = Subject(RunKey(Name("a"), 1, 1), WorkflowId(SLOW), None, None)
+        it.accepted(subject, Accepted(JobId(101), JobStatus.PREPARING, 0))
         assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(1.0)
         now += YOUNG_ROUNDS * 6.0
         await it.look()
         assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(6.0)
-        it.accepted(begun, Accepted(JobId(102), JobStatus.PREPARING, 0))
+        it.accepted(subject, Accepted(JobId(102), JobStatus.PREPARING, 0))
         assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(1.0)
 
     play(tmp_path, scene)

@@ -20,17 +20,21 @@ def last(stage: Stage, name: str) -> dict[str, int]:
 def test_names_jobs_and_the_queue_are_counted(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         await stage.claimed("waiting")
-        await stage.claimed("held")
+        for name in ("lost", "held"):
+            await stage.claimed(name)
         stage.write_text("odd.yaml", "\0")
         stage.write("suspended", suspend=True)
         await stage.parts.reconciler.reconcile()
-        begun = await stage.store.begin((await stage.latest("held")).key, "ab" * 16, now_ms())
-        await stage.store.record(begun, Unclear("reset"), now_ms(), 0.0, 60_000)
+        for name in ("lost", "held"):
+            begun = await stage.store.begin((await stage.latest(name)).key, "ab" * 16, now_ms())
+            await stage.store.record(begun, Unclear("reset"), now_ms(), 0.0, 60_000)
+        await stage.store.stop_looking(begun.key, "it cannot be found", now_ms())
         await stage.parts.gauges.refresh()
-        assert last(stage, "manifests") == {"Waiting": 1, "Held": 1, "Suspended": 1, "Invalid": 1}
+        states = {"Waiting": 1, "Unknown": 1, "Held": 1, "Suspended": 1, "Invalid": 1}
+        assert last(stage, "manifests") == states
         assert stage.told.of("held") == stage.told.of("unknown_outcomes") == [(1,)]
         [(depth, oldest_s)] = stage.told.of("queue")
-        assert depth == 2
+        assert depth == 3
         assert 0 <= oldest_s < 5
         [(size,)] = stage.told.of("state_bytes")
         assert size > 4096
@@ -46,7 +50,7 @@ def test_jobs_are_counted_by_status(tmp_path: Path) -> None:
         await stage.parts.gauges.refresh()
         assert last(stage, "jobs") == {"Preparing": 1}
         [job] = stage.parts.follower.jobs.values()
-        await stage.store.job_changed(job.key, JobStatus.RUNNING, None, now_ms())
+        await stage.store.job_changed(job.subject.key, JobStatus.RUNNING, None, now_ms())
         await stage.parts.gauges.refresh()
         assert last(stage, "jobs") == {"Running": 1}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from reconciler.core.model import Accepted, Held, JobId, Name, Rejected, RunKey, Waiting, WorkflowId
+from reconciler.core.model import Accepted, JobId, Name, Rejected, RunKey, Unknown, Waiting, WorkflowId
 from reconciler.core.outcome import NotCreated, Unreachable
 from reconciler.engine import workers as module
 from reconciler.engine.tasks import FirstListing, Submission
@@ -121,25 +121,31 @@ def test_what_came_of_a_request_is_recorded_as_soon_as_the_disk_is_well(
     ],
     ids=["lost request", "lost answer", "a proxy's page", "an error of the server's"],
 )
-def test_a_run_whose_fate_nobody_knows_is_held_and_never_sent_again(tmp_path: Path, fault: Any) -> None:
+def test_a_run_whose_fate_nobody_knows_is_looked_for_and_keeps_its_workflow_from_sending(
+    tmp_path: Path, fault: Any
+) -> None:
     async def scene(stage: Stage) -> None:
         await stage.claimed("a")
         await stage.explorer.jobs(None)  # the session, so that the fault strikes the submission
         stage.sandbox.faults.switch_on(fault)
         with capture_logs() as logs:
             async with stage.working():
-                run = await run_of(stage, "a", Held)
+                run = await run_of(stage, "a", Unknown)
+                stage.write("b")
                 await stage.parts.reconciler.reconcile()
                 stage.parts.reconciler.revisit(Name("a"))
                 await stage.parts.reconciler.replan()
-                await stage.until(lambda: is_idle(stage))
-        assert requests(stage, "submit") == 1
-        assert "nobody can tell" in run.state.why
-        assert await stage.states() == {"a": "Held"}
-        assert stage.told.of("submission") == [("unknown",)]
-        assert [line["event"] for line in logs if line["log_level"] == "error"] == [
-            "held: nobody can tell whether the job exists"
-        ]
+                await stage.claimed("c", SLOW)
+                await run_of(stage, "c", Accepted)
+                await stage.until(lambda: stage.parts.workers.busy == 0)
+        assert [it.route.workflow_id for it in stage.sandbox.traffic.of("submit")] == [QUICK, SLOW]
+        assert run.state.looks == 0
+        assert await stage.states() == {"a": "Unknown", "b": "Waiting", "c": "Running"}
+        assert stage.told.of("submission") == [("unknown",), ("accepted",)]
+        assert [subject.key for subject in stage.parts.settler.unknown] == [A]
+        [told] = [line for line in logs if line["log_level"] == "warning"]
+        assert told["event"] == "unknown: the job may exist, and is looked for"
+        assert (told["name"], told["workflow"], told["trace"]) == ("a", QUICK, run.trace_id)
 
     play(tmp_path, scene)
 
@@ -368,7 +374,7 @@ def test_a_drain_does_not_wait_for_the_gate(tmp_path: Path, task: str) -> None:
     play(tmp_path, scene)
 
 
-def test_a_request_that_is_cut_short_is_held(tmp_path: Path) -> None:
+def test_nobody_knows_what_came_of_a_request_that_is_cut_short(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         await stage.explorer.jobs(None)
         await stage.claimed("a")
@@ -379,7 +385,7 @@ def test_a_request_that_is_cut_short_is_held(tmp_path: Path) -> None:
         worker.cancel()
         await asyncio.wait_for(worker, 5)
         run = await stage.latest("a")
-        assert isinstance(run.state, Held)
+        assert isinstance(run.state, Unknown)
         assert "the daemon was stopped" in run.state.why
 
     play(tmp_path, scene)
