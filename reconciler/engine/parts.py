@@ -142,7 +142,7 @@ class Parts:
             self.telemetry.submission("adopted")
         self.settled(subject, state)
 
-    def settled(self, subject: Subject, state: RunState) -> None:
+    def settled(self, subject: Subject, state: RunState | None) -> None:
         """The outcome of a request is known at last, or a person is to say it; its workflow goes on."""
         if isinstance(state, Accepted):
             self.follower.accepted(subject, state)

@@ -36,7 +36,7 @@ LISTINGS = 4
 """How many workflows are listed at once to settle runs: what is new is not to wait for them."""
 
 USELESS_LISTINGS = 5
-"""After so many listings in a row that Explorer refuses, or shows in part, a person decides."""
+"""After so many listings for one look that Explorer refuses, or shows in part, a person decides."""
 
 
 @dataclass(slots=True)
@@ -51,8 +51,8 @@ class Settler:
     settle_s: float
     is_exclusive: Callable[[WorkflowId], bool]
     now_ms: Callable[[], int]
-    on_settled: Callable[[Subject, RunState], None]
-    """Called for each run whose outcome is unknown no more."""
+    on_settled: Callable[[Subject, RunState | None], None]
+    """Called for each run whose outcome is unknown no more; with None if that was not found out here."""
 
     unknown: set[Subject] = field(default_factory=set)
     _arrived: asyncio.Queue[Subject] = field(default_factory=asyncio.Queue)
@@ -64,7 +64,9 @@ class Settler:
         return int(self.settle_s * 1000) + 1
 
     def look_for(self, subject: Subject) -> None:
-        """Settle this run, beginning now; its workflow waits for it."""
+        """Settle this run, beginning now; its workflow waits for it. Again changes nothing."""
+        if subject in self.unknown:
+            return  # two that look at once would make their two looks in one moment
         self.unknown.add(subject)
         self.queue.block(subject.workflow_id, str(subject.key))
         self._arrived.put_nowait(subject)
@@ -103,7 +105,7 @@ class Settler:
         self.queue.unblock(subject.workflow_id, str(subject.key))
         if state is not None:
             self._tell(subject, state)
-            self.on_settled(subject, state)
+        self.on_settled(subject, state)
 
     async def _look(self, subject: Subject) -> RunState | None:
         """List once, and give what follows; a listing that tells nothing is made again, later."""

@@ -93,6 +93,80 @@ def test_a_clock_that_was_set_back_makes_nothing_wait_for_it() -> None:
     assert queue.take(10**12 - 7_200_000).key == "a"
 
 
+def test_a_blocked_lane_gives_nothing_and_others_go_on() -> None:
+    queue = queue_of(("a", "1"), ("b", "2"))
+    queue.block("1", "why")
+    assert [queue.take(9).key, queue.take(9)] == ["b", None]
+    assert not queue.has_due(9)
+    assert len(queue) == 1
+    queue.unblock("1", "why")
+    assert queue.has_due(9)
+    assert queue.take(9).key == "a"
+
+
+def test_what_is_put_into_a_blocked_lane_waits_and_keeps_its_order() -> None:
+    queue = queue_of(("a", "1"))
+    queue.block("1", "why")
+    queue.put("b", "1", "task b", 1)
+    queue.put("c", "1", "task c", 2, due_ms=5)
+    assert queue.take(9) is None
+    queue.unblock("1", "why")
+    order = []
+    for _ in range(3):
+        order.append(queue.take(9).key)
+        queue.done("1")
+    assert order == ["a", "b", "c"]
+
+
+def test_a_lane_that_is_blocked_while_it_is_busy_ends_its_work_and_gives_no_more() -> None:
+    queue = queue_of(("a", "1"), ("b", "1"))
+    queue.take(9)
+    queue.block("1", "why")
+    queue.done("1")
+    assert queue.take(9) is None
+    queue.unblock("1", "why")
+    assert queue.take(9).key == "b"
+
+
+def test_a_block_that_is_taken_away_while_the_lane_is_busy_lets_it_give_nothing_sooner() -> None:
+    queue = queue_of(("a", "1"), ("b", "1"))
+    queue.take(9)
+    queue.block("1", "why")
+    queue.unblock("1", "why")
+    assert queue.take(9) is None
+    queue.done("1")
+    assert [queue.take(9).key, queue.take(9)] == ["b", None]
+
+
+def test_a_lane_is_blocked_until_the_last_of_its_blocks_is_gone() -> None:
+    queue = queue_of(("a", "1"))
+    for why in ("one", "other", "one"):
+        queue.block("1", why)
+    queue.unblock("1", "one")
+    queue.unblock("1", "nobody's")
+    assert queue.take(9) is None
+    queue.unblock("1", "other")
+    assert queue.take(9).key == "a"
+
+
+def test_to_unblock_what_is_not_blocked_changes_nothing() -> None:
+    queue = queue_of(("a", "1"))
+    queue.unblock("1", "why")
+    assert [queue.take(9).key, queue.take(9)] == ["a", None]
+
+
+def test_what_waits_for_a_key_that_is_busy_elsewhere_respects_a_block() -> None:
+    queue = queue_of(("a", "1"))
+    queue.take(9)
+    queue.put("a", "2", "moved", 10)
+    assert queue.take(11) is None
+    queue.block("2", "why")
+    queue.done("1")
+    assert queue.take(12) is None
+    queue.unblock("2", "why")
+    assert queue.take(12).task == "moved"
+
+
 class Machine(RuleBasedStateMachine):
     """Whatever is called in whatever order: one worker a lane, and nothing due is ever stuck."""
 
@@ -102,6 +176,7 @@ class Machine(RuleBasedStateMachine):
         self.now_ms = 0
         self.wanted: dict[str, tuple[str, int]] = {}
         self.busy: dict[str, str] = {}
+        self.blocks: set[tuple[str, str]] = set()
 
     @rule(key=st.sampled_from("abcde"), lane=st.sampled_from("123"), wait_ms=st.integers(0, 3))
     def put(self, key: str, lane: str, wait_ms: int) -> None:
@@ -120,6 +195,7 @@ class Machine(RuleBasedStateMachine):
             key
             for key, (lane, due) in self.wanted.items()
             if due <= self.now_ms and lane not in self.busy and key not in self.busy.values()
+            if not any(lane == blocked for blocked, _ in self.blocks)
         }
         assert (entry is not None) == bool(takeable)
         if entry is not None:
@@ -132,6 +208,16 @@ class Machine(RuleBasedStateMachine):
         if lane in self.busy:
             del self.busy[lane]
             self.queue.done(lane)
+
+    @rule(lane=st.sampled_from("123"), why=st.sampled_from("xy"))
+    def block(self, lane: str, why: str) -> None:
+        self.queue.block(lane, why)
+        self.blocks.add((lane, why))
+
+    @rule(lane=st.sampled_from("123"), why=st.sampled_from("xy"))
+    def unblock(self, lane: str, why: str) -> None:
+        self.queue.unblock(lane, why)
+        self.blocks.discard((lane, why))
 
     @rule()
     def tick(self) -> None:

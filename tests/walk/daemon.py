@@ -61,6 +61,7 @@ class Installation:
             "LISTEN": "127.0.0.1:0",
             "RESYNC_S": "0.2",
             "POLL_S": "0.3",
+            "SETTLE_S": "0.4",
             "TIMEOUT_S": "10",
             "DRAIN_S": "5",
             "RATE": "0",

@@ -72,7 +72,7 @@ def test_a_receipt_that_cannot_be_recorded_yet_is_kept_until_it_can(
     assert installation.get()["a"]["jobId"] == str(explorer.jobs[0].id)
 
 
-def test_a_receipt_that_could_not_be_recorded_before_the_end_is_held_by_the_next_start(
+def test_a_receipt_that_could_not_be_recorded_before_the_end_is_looked_for_by_the_next_start(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
     installation.settings["DRAIN_S"] = "1"

@@ -121,7 +121,7 @@ def test_sigterm_lets_a_request_under_way_end_and_records_it(
     assert len(explorer.submissions()) == 2
 
 
-def test_a_reply_that_never_comes_is_recorded_as_held_within_the_drain(
+def test_a_reply_that_never_comes_is_recorded_as_unknown_within_the_drain(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
     installation.settings["DRAIN_S"] = "1"
@@ -132,9 +132,9 @@ def test_a_reply_that_never_comes_is_recorded_as_held_within_the_drain(
         began_s = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - began_s < 3
-    held = installation.get()["a"]
-    assert held["state"] == "Held"
-    assert "stopped before Explorer answered" in held["reason"]
+    lost = installation.get()["a"]
+    assert lost["state"] == "Unknown"
+    assert "stopped before Explorer answered" in lost["reason"]
 
 
 def test_what_was_under_way_when_the_process_was_killed_is_held_and_never_sent_again(
@@ -150,7 +150,8 @@ def test_what_was_under_way_when_the_process_was_killed_is_held_and_never_sent_a
     with installation.daemon() as daemon:
         daemon.until_states(a="Held", b="Succeeded")
         daemon.comes_to_rest()
-        assert daemon.says("held: found under way at start")
+        assert daemon.says("unknown at start: the job may exist, and is looked for")
+        assert daemon.items()["a"]["candidates"] == ["5000"]
     assert len(explorer.submissions()) == 2
     assert [job.id for job in explorer.jobs] == [5000, 5001]
     items = installation.get()
