@@ -13,6 +13,7 @@ from reconciler.core.model import (
     RunKey,
     RunState,
     Superseded,
+    Unknown,
     Waiting,
     WorkflowId,
 )
@@ -24,6 +25,7 @@ from reconciler.core.plan import (
     Nothing,
     Observed,
     Plan,
+    Quarantine,
     Submit,
     Unreadable,
     Wait,
@@ -91,6 +93,7 @@ def test_a_run_in_backoff_is_submitted_when_its_time_has_come() -> None:
     ("state", "why"),
     [
         (SUBMITTING, Reason.SUBMITTING),
+        (Unknown(INTENT, "reset", 0), Reason.UNKNOWN),
         (Held(INTENT, "reset"), Reason.HELD),
         (RUNNING, Reason.RUNNING),
         (SUCCEEDED, Reason.DONE),
@@ -195,3 +198,49 @@ def test_the_hash_names_exactly_what_nobody_has_released() -> None:
 
 def test_the_hash_does_not_change_when_a_workflow_has_been_listed() -> None:
     assert made(manifest("a"), world=World()).hash == made(manifest("a")).hash
+
+
+def restored(state: Quarantine, **about: object) -> World:
+    """The world of a restored state, in which `a` has a run that was never sent."""
+    workflow = Workflow(WorkflowId("1"), JobId(7), quarantine=state, **about)  # type: ignore[arg-type]
+    return World({NAME: Observed(run("a"))}, {workflow.workflow_id: workflow})
+
+
+def test_a_restored_states_workflow_is_listed_before_it_is_used_although_it_was_before() -> None:
+    result = made(manifest("a"), manifest("b"), world=restored(Quarantine.WAITS))
+    assert result.to_list == (WorkflowId("1"),)
+    assert result.actions == (Wait(NAME, Reason.QUARANTINE), Wait(Name("b"), Reason.QUARANTINE))
+
+
+def test_a_restored_states_workflow_is_listed_when_its_time_has_come() -> None:
+    world = restored(Quarantine.WAITS, asks_again_ms=500, trouble="no answer")
+    result = made(manifest(), world=world)
+    assert result.to_list == ()
+    assert result.actions == (Wait(NAME, Reason.QUARANTINE, 500, "no answer"),)
+
+
+def test_jobs_that_a_restored_state_knows_not_hold_their_workflow_and_are_named() -> None:
+    result = made(manifest("a"), manifest("b"), world=restored(Quarantine.HELD, strangers=(8, 9)))
+    assert result.to_list == ()
+    assert result.actions == (
+        Wait(NAME, Reason.STRANGERS, None, "jobs 8, 9"),
+        Wait(Name("b"), Reason.STRANGERS, None, "jobs 8, 9"),
+    )
+
+
+def test_a_quarantine_holds_up_no_other_workflow() -> None:
+    held = restored(Quarantine.HELD, strangers=(8,))
+    world = World(workflows={**held.workflows, WorkflowId("2"): Workflow(WorkflowId("2"), JobId(0))})
+    result = made(manifest("a"), manifest("b", workflow="2"), world=world)
+    assert [type(action) for action in result.actions] == [Wait, Claim]
+
+
+def test_an_operators_approval_does_not_release_a_workflow_in_quarantine() -> None:
+    held = restored(Quarantine.HELD, strangers=(8,))
+    world = World({NAME: Observed(approved=frozenset({digest("one")}))}, held.workflows)
+    assert made(manifest(), world=world).actions[0].why is Reason.STRANGERS
+
+
+def test_what_waits_in_quarantine_is_given_up_when_it_is_wanted_no_longer() -> None:
+    result = made(manifest(suspended=True), world=restored(Quarantine.HELD, strangers=(8,)))
+    assert result.actions == (GiveUp(RunKey(NAME, 1, 1), Reason.SUSPENDED),)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from reconciler.core.model import Accepted, JobId, JobStatus, Name, RunKey, WorkflowId
-from reconciler.core.outcome import Created
+from reconciler.core.outcome import Created, Unclear
 from reconciler.engine.follow import YOUNG_ROUNDS, Follower
 from reconciler.engine.tasks import Subject
 from reconciler.sandbox.faults import Answer, error, throttled
+from reconciler.setting_kinds import Exclusive
+from reconciler.store.sqlite import SqliteStore
 from tests.engine.stage import FAILING, QUICK, SLOW, Stage, now_ms, play
 from tests.sandbox.visit import Clock
 
@@ -327,3 +330,82 @@ def test_following_ends_when_it_is_cancelled_in_the_moment_of_a_new_job(tmp_path
         assert task.cancelled()
 
     play(tmp_path, scene)
+
+
+async def disproved(stage: Stage) -> bool:
+    """Whether the state holds that somebody else makes jobs in the slow workflow."""
+    query = "SELECT is_shared FROM workflows WHERE workflow_id = ?"
+    return bool(stage.store._writer._connection.execute(query, (SLOW,)).fetchone()[0])
+
+
+def test_a_foreign_job_disproves_that_a_workflow_is_exclusive_and_that_is_said_once(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a")
+        foreign = await stage.sandbox.add_foreign_job(SLOW)
+        with capture_logs() as logs:
+            for _ in range(3):
+                await look(stage)
+        [told] = [line for line in logs if line["log_level"] == "error"]
+        assert told["event"] == "not exclusive: somebody else makes jobs"
+        assert (told["workflow"], told["jobs"]) == (SLOW, [foreign.id])
+        assert stage.told.of("assumption_violated") == [("A8",)]
+        assert await disproved(stage)
+
+    play(tmp_path, scene, exclusive=Exclusive(is_every=True))
+
+
+def test_our_own_jobs_disprove_nothing(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a", "b")
+        await look(stage)
+        assert not await disproved(stage)
+
+    play(tmp_path, scene, exclusive=Exclusive(is_every=True))
+
+
+def test_nothing_is_disproved_while_a_run_is_open(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a")
+        begun = await stage.store.begin(await stage.claimed("b", SLOW), "cd" * 16, now_ms())
+        await stage.sandbox.add_foreign_job(SLOW)
+        await look(stage)
+        await stage.store.record(begun, Unclear("reset"), now_ms(), 0.0, 60_000)
+        await look(stage)
+        assert not await disproved(stage)
+        assert stage.told.of("assumption_violated") == []
+
+    play(tmp_path, scene, exclusive=Exclusive(is_every=True))
+
+
+def test_a_run_that_begins_between_the_question_and_its_answer_disproves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = SqliteStore.foreign_among
+
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a")
+        key = await stage.claimed("b", SLOW)
+        await stage.sandbox.add_foreign_job(SLOW)
+
+        async def slow(*arguments: Any) -> Any:
+            found = await quick(*arguments)
+            await stage.store.begin(key, "cd" * 16, now_ms())
+            return found
+
+        monkeypatch.setattr(SqliteStore, "foreign_among", slow)
+        await look(stage)
+        assert not await disproved(stage)
+        assert stage.told.of("assumption_violated") == []
+
+    play(tmp_path, scene, exclusive=Exclusive(is_every=True))
+
+
+def test_a_workflow_that_nobody_called_exclusive_is_not_told_of(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await followed(stage, "a")
+        await stage.sandbox.add_foreign_job(SLOW)
+        await look(stage)
+        assert not await disproved(stage)
+        assert stage.told.of("assumption_violated") == []
+
+    play(tmp_path, scene, exclusive=Exclusive(frozenset({WorkflowId(QUICK)})))
