@@ -4,7 +4,7 @@
 # to use. Stamp files in .venv say what is installed already, so that a second `make run` starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak-crash lint format docs lock build clean
+.PHONY: help run test soak soak-crash lint format docs lock build clean
 
 PYTHON ?= python3
 TEST_WORKERS ?= 2
@@ -31,9 +31,11 @@ run: $(VENV)/run.stamp ## Start the daemon on ./jobs.d, with a stand-in for Expl
 test: lint ## Check format, lint, types and behaviour, as CI does
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
 
-SEEDS ?= 5
-soak-crash: $(VENV)/test.stamp ## Kill and disturb the daemon in SEEDS times as many ways as `make test` does
-	@CRASH_SEEDS=$(SEEDS) $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/crash
+soak: $(VENV)/test.stamp ## Simulate the engine in SEEDS worlds (10000) from FROM on, on all cores
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) --from $(or $(FROM),0)
+
+soak-crash: $(VENV)/test.stamp ## Kill and disturb the daemon in SEEDS times (5) as many ways as `make test` does
+	@CRASH_SEEDS=$(or $(SEEDS),5) $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/crash
 
 lint: $(VENV)/test.stamp ## Check format, lint and types
 	@$(BIN)/ruff format --check --quiet .

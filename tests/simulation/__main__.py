@@ -23,6 +23,7 @@ from tests.simulation.world import Report, simulate
 
 COLUMNS = (
     *("seeds", "submissions", "jobs", "unknown", "adopted", "held", "resubmitted", "rejected", "crashes"),
+    *("put back", "forgotten"),
     *("stops", "foreign", "duplicate", "lost", "wrong adoption", "protocol", "stuck", "failed"),
 )
 SUBMISSIONS_A_SEED = 40

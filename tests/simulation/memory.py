@@ -10,17 +10,31 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from reconciler.errors import StateUnwritable
+from reconciler.store import opening
+from reconciler.store.highwater import Found, HighWater, Mark, Missing
 from reconciler.store.lock import Lock
 from reconciler.store.migrations import migrate
 from reconciler.store.reading import Reader
 from reconciler.store.sqlite import SqliteStore
+from reconciler.store.sums import register
 from reconciler.store.writer import DEFER_S, GROUP, Writer, _Entry, _settle_all
 
 T = TypeVar("T")
+
+ORIGIN = "https://explorer.test"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The state as it was."""
+
+    database: sqlite3.Connection
+    mark: Found
 
 
 class Disk:
@@ -31,12 +45,19 @@ class Disk:
 
     def __init__(self) -> None:
         self.connection = self._unused.pop() if self._unused else _new_state()
+        self.mark: Found = Missing()
+        """What the high-water file holds. It is written after each commit, as on a real disk."""
 
-    def copy(self) -> bytes:
-        return self.connection.serialize()
+    def copy(self) -> Copy:
+        database = sqlite3.connect(":memory:")
+        self.connection.backup(database)
+        return Copy(database, self.mark)
 
-    def put_back(self, copy: bytes) -> None:
-        self.connection.deserialize(copy)
+    def put_back(self, copy: Copy, *, with_mark: bool) -> None:
+        """With the high-water file of that time, nobody can notice it."""
+        copy.database.backup(self.connection)
+        if with_mark:
+            self.mark = copy.mark
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         return self.connection.execute(query, values).fetchall()
@@ -50,6 +71,7 @@ class Disk:
 def _new_state() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=512)
     connection.row_factory = sqlite3.Row
+    register(connection)
     migrate(connection)
     return connection
 
@@ -80,14 +102,43 @@ class Conditions:
     observe: Callable[[float, StateUnwritable | None], None] = lambda *_: None
 
 
+class _Mark(HighWater):
+    """The high-water file, on the simulated disk."""
+
+    def __init__(self, disk: Disk, mark: Mark) -> None:
+        self._disk = disk
+        disk.mark = mark
+
+    def reach(self, intents: int, commits: int) -> StateUnwritable | None:
+        assert isinstance(self._disk.mark, Mark)
+        self._disk.mark = replace(self._disk.mark, intents=intents, commits=commits)
+        return None
+
+
+def opened(disk: Disk) -> HighWater:
+    """Open the state as `opening.open_state` does, but for the files; gives the mark beside it."""
+    find = opening.find
+    opening.find = lambda _: disk.mark
+    try:
+        mark, is_marked = opening._enter(disk.connection, Path("state"), opening.Binding(ORIGIN))
+    finally:
+        opening.find = find
+    high_water = _Mark(disk, mark)
+    if not is_marked:
+        opening._note_marked(disk.connection, high_water)
+    return high_water
+
+
 class VirtualWriter(Writer):
     """The writer without its thread: it gathers, commits and tells by timers of the loop."""
 
-    def __init__(self, disk: Disk, conditions: Conditions) -> None:
+    def __init__(self, disk: Disk, high_water: HighWater, conditions: Conditions) -> None:
         self._connection = disk.connection
         self._observe = lambda seconds, refusal: conditions.observe(seconds, refusal)
         self._loop = asyncio.get_running_loop()
         self._conditions = conditions
+        self._high_water = high_water
+        self._count_commit = opening.count_commit
         self._line: deque[_Entry] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._is_urgent = False
@@ -155,7 +206,7 @@ class MemoryStore(SqliteStore):
     """The port on a `Disk`, for one life of the daemon."""
 
     def __init__(self, disk: Disk, conditions: Conditions) -> None:
-        self.writer = VirtualWriter(disk, conditions)
+        self.writer = VirtualWriter(disk, opened(disk), conditions)
         super().__init__(Lock(-1), self.writer, Reader(disk.connection))
         self.wishes_version = 0
 

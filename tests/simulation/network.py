@@ -116,6 +116,8 @@ class Line(Transport):
         replies: list[Reply] = []
         there_s, wait_s = self._times(fate)
         if fate is not Fate.LOST:
+            if sent is not None:
+                network.truth.travelling[sent.key] += 1
             loop.call_later(there_s, self._arrive, fate, request, token.reveal(), sent, replies)
         if is_post:
             self._tell_sent(fate, sent)
@@ -152,6 +154,7 @@ class Line(Transport):
         reply = self._network.settle(fate, request, token, sent)
         replies.append(reply)
         if sent is not None:
+            self._network.truth.travelling[sent.key] -= 1
             self._network.story.tell("{} arrives: {} {}", sent, reply.status, reply.body)
 
     def _tell_sent(self, fate: Fate, sent: Sent | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -10,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from reconciler.core.model import Digest, Document, Invalid, Manifest, Name, Problem, WorkflowId
+from reconciler.core.model import Digest, Document, Invalid, Manifest, Name, OnUnknown, Problem, WorkflowId
 from reconciler.source.cache import SourceFile
 from reconciler.source.putoff import PutOff, PutOffReason
 from reconciler.source.reading import NO_SIGNATURE
@@ -60,6 +61,7 @@ class Spec:
             digest=self.digest,
             path=path,
             is_suspended=self.is_suspended,
+            on_unknown=OnUnknown(self.policy),
         )
 
 
@@ -82,6 +84,10 @@ class Garden:
     policies: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     """All policies under which a digest of a name ever stood in the tree."""
 
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many times a name began to ask for this: it may have at most so many jobs of it."""
+
+    _digests: dict[str, str] = field(default_factory=dict)
     _files: dict[str, tuple[Spec, SourceFile]] = field(default_factory=dict)
     _gone: list[Spec] = field(default_factory=list)
     _names: int = 0
@@ -96,6 +102,9 @@ class Garden:
 
     def put(self, spec: Spec) -> None:
         self._commits += 1
+        if self._digests.get(spec.name) != spec.digest:
+            self._digests[spec.name] = spec.digest
+            self.asked[spec.name, spec.digest] += 1
         self.specs[spec.name] = spec
         self.policies.setdefault((spec.name, spec.digest), set()).add(spec.policy)
         self.story.tell("somebody writes {}", spec)

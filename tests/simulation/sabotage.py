@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.model import Run, Waiting
 from reconciler.core.outcome import Unclear
 from reconciler.engine import workqueue
-from reconciler.store import transactions
+from reconciler.store import settling, transactions
+from tests.simulation import world
+from tests.simulation.memory import VirtualWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +38,59 @@ def patched(place: object, name: str, substitute: object) -> Iterator[None]:
 def _unclear_is_not_created() -> AbstractContextManager[None]:
     true = transactions.after
 
-    def after(receipt: Any, intent: Any, owner: Any, now_ms: int, chance: float) -> Any:
+    def after(receipt: Any, intent: Any, owner: Any, now_ms: int, *terms: Any) -> Any:
         if isinstance(receipt, Unclear):
             return Waiting(intent.try_number, now_ms, "surely nothing was made")
-        return true(receipt, intent, owner, now_ms, chance)
+        return true(receipt, intent, owner, now_ms, *terms)
 
     return patched(transactions, "after", after)
 
 
 def _open_intents_are_sent_again() -> AbstractContextManager[None]:
-    def forgotten(connection: sqlite3.Connection, why: str, now_ms: int) -> list[Run]:
-        connection.execute("UPDATE runs SET phase = 'Waiting' WHERE phase = 'Submitting'")
+    def forgotten(connection: sqlite3.Connection, *_: object) -> list[Run]:
+        connection.execute("UPDATE runs SET phase = 'Waiting' WHERE phase IN ('Submitting', 'Unknown')")
         return []
 
-    return patched(transactions, "hold_open_intents", forgotten)
+    return patched(settling, "take_up_open_runs", forgotten)
+
+
+def _settle_time_is_too_short() -> AbstractContextManager[None]:
+    return patched(world, "SETTLE_S", 0.5)
+
+
+def _around(**wrong: object) -> Callable[[], AbstractContextManager[None]]:
+    """The state tells the judge something else than is so."""
+
+    def broken() -> AbstractContextManager[None]:
+        true = settling.after_look
+
+        def after_look(unknown: Any, listed: Any, around: Any, **terms: Any) -> Any:
+            return true(unknown, listed, replace(around, **wrong), **terms)
+
+        return patched(settling, "after_look", after_look)
+
+    return broken
+
+
+def _baseline_is_ignored() -> AbstractContextManager[None]:
+    true = settling.after_look
+
+    def after_look(unknown: Any, *rest: Any, **terms: Any) -> Any:
+        return true(replace(unknown, intent=replace(unknown.intent, baseline=0)), *rest, **terms)
+
+    return patched(settling, "after_look", after_look)
+
+
+def _lanes_are_not_blocked() -> AbstractContextManager[None]:
+    return patched(workqueue.WorkQueue, "block", lambda *_: None)
+
+
+def _old_states_are_not_noticed() -> AbstractContextManager[None]:
+    true = world.drawn
+    return patched(world, "drawn", lambda dice: replace(true(dice), is_noticed=False))
 
 
 def _intents_are_not_on_disk() -> AbstractContextManager[None]:
-    from reconciler.store.writer import Writer
-    from tests.simulation.memory import VirtualWriter
-
     true = VirtualWriter.write
 
     async def write(self: Any, work: Any) -> Any:
@@ -68,7 +103,6 @@ def _intents_are_not_on_disk() -> AbstractContextManager[None]:
         self.defer(work).add_done_callback(lambda it: it.cancelled() or it.exception())
         return result
 
-    assert issubclass(VirtualWriter, Writer)
     return patched(VirtualWriter, "write", write)
 
 
@@ -81,25 +115,56 @@ def _workflows_have_no_lane() -> AbstractContextManager[None]:
     return patched(workqueue.WorkQueue, "put", put)
 
 
-SABOTAGES = {
-    "unclear-is-not-created": Sabotage(
+_KINDS = {
+    "unclear-is-not-created": (
         "a request without an answer counts as one that made nothing",
-        frozenset({"duplicate"}),
+        ("duplicate",),
         _unclear_is_not_created,
     ),
-    "open-intents-are-sent-again": Sabotage(
+    "open-intents-are-sent-again": (
         "a run that was under way when the daemon died is sent again",
-        frozenset({"duplicate"}),
+        ("duplicate",),
         _open_intents_are_sent_again,
     ),
-    "intents-are-not-on-disk": Sabotage(
+    "intents-are-not-on-disk": (
         "a request is sent before its intent is on disk",
-        frozenset({"protocol"}),
+        ("protocol",),
         _intents_are_not_on_disk,
     ),
-    "workflows-have-no-lane": Sabotage(
+    "workflows-have-no-lane": (
         "two requests of one workflow are under way at once",
-        frozenset({"protocol"}),
+        ("protocol",),
         _workflows_have_no_lane,
     ),
+    "settle-time-is-too-short": (
+        "a request arrives, or its job is listed, after the settle time (A5)",
+        ("duplicate", "lost"),
+        _settle_time_is_too_short,
+    ),
+    "baseline-is-ignored": (
+        "a job that was there before may be taken for the run's own",
+        ("wrong adoption",),
+        _baseline_is_ignored,
+    ),
+    "everything-is-exclusive": (
+        "a job is adopted where somebody else makes jobs, too",
+        ("wrong adoption",),
+        _around(is_exclusive=True),
+    ),
+    "runs-are-always-alone": (
+        "a job is adopted that another open run may have made",
+        ("wrong adoption",),
+        _around(is_alone=True),
+    ),
+    "lanes-are-not-blocked": (
+        "a workflow goes on while the outcome of its last request is unknown",
+        ("protocol",),
+        _lanes_are_not_blocked,
+    ),
+    "old-states-are-not-noticed": (
+        "an older copy of the state is put back, and no quarantine begins (A1)",
+        ("duplicate",),
+        _old_states_are_not_noticed,
+    ),
 }
+SABOTAGES = {name: Sabotage(what, frozenset(kinds), broken) for name, (what, kinds, broken) in _KINDS.items()}

@@ -83,8 +83,8 @@ def test_a_crash_after_the_commit_leaves_it_on_the_disk_and_tells_nobody(loop: V
 def test_a_copy_that_is_put_back_is_the_state_of_its_time() -> None:
     disk = Disk()
     before = disk.copy()
-    disk.connection.execute("INSERT INTO meta VALUES ('a', 'b')")
-    disk.put_back(before)
+    disk.connection.execute("INSERT INTO meta (key, value) VALUES ('a', 'b')")
+    disk.put_back(before, with_mark=False)
     assert disk.rows("SELECT * FROM meta WHERE key = 'a'") == []
 
 

@@ -5,14 +5,17 @@ The daemon's word is compared with it, at once where that is cheap, and at the e
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.core.model import JobId, Name, RunKey, WorkflowId
+from reconciler.errors import StateDamaged
 from reconciler.explorer.transport import Request
+from reconciler.store.integrity import verify
 from tests.simulation.memory import Disk
 
 if TYPE_CHECKING:
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 
 GIVEN_UP = ("Waiting", "Rejected", "Superseded", "Baselined")
 """In these phases the state says that the run has no job."""
+
+QUARANTINED = "SELECT workflow_id FROM workflows WHERE quarantine IS NOT NULL"
+HELD_WORKFLOWS = "SELECT workflow_id FROM workflows WHERE quarantine = 'Held'"
+"""Those of a restored state, and those of which it is known that it has forgotten jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +61,17 @@ class Truth:
 
     disk: Disk
     may_repeat: Callable[[Name, str], bool]
+    asked: Mapping[tuple[str, str], int]
     breaches: list[Breach] = field(default_factory=list)
     jobs: dict[JobId, Job] = field(default_factory=dict)
     jobs_of: dict[tuple[RunKey, str], list[Job]] = field(default_factory=lambda: defaultdict(list))
     submissions: int = 0
     repeats: int = 0
+    travelling: Counter[RunKey] = field(default_factory=Counter)
+    """How many requests of a run are on their way to the server."""
+
+    forgotten: int = 0
+    _jobs_asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     _traces: set[str] = field(default_factory=set)
     _under_way: dict[WorkflowId, Sent] = field(default_factory=dict)
 
@@ -109,23 +122,36 @@ class Truth:
             return
         jobs = self.jobs_of[job.sent.key, job.sent.digest]
         jobs.append(job)
-        if len(jobs) > 1:
+        request = (job.sent.key.name, job.sent.digest)
+        self._jobs_asked[request] += 1
+        is_repeat = len(jobs) > 1
+        is_too_many = self._jobs_asked[request] > self.asked[request]
+        if (is_repeat or is_too_many) and self.may_repeat(*request):
             self.repeats += 1
-            if not self.may_repeat(job.sent.key.name, job.sent.digest):
-                ids = ", ".join(str(job.job_id) for job in jobs)
-                self.breach("duplicate", f"{job.sent.key} has the jobs {ids}")
+        elif is_repeat:
+            ids = ", ".join(str(job.job_id) for job in jobs)
+            self.breach("duplicate", f"{job.sent.key} has the jobs {ids}")
+        elif is_too_many:
+            times = f"{self._jobs_asked[request]} jobs of it, and was asked for {self.asked[request]}"
+            self.breach("duplicate", f"{job.sent.key} has job {job.job_id}: its name has {times}")
 
     def compare(self) -> None:
         """Whether what the state says of each run is so."""
+        quarantined = {row[0] for row in self.disk.rows(QUARANTINED)}
         for row in self.disk.rows("SELECT * FROM runs"):
             key = RunKey(Name(row["name"]), row["generation"], row["attempt"])
             made = [job.job_id for job in self.jobs_of.get((key, row["digest"]), ())]
             if row["job_id"] is not None:
                 self._compare_owned(key, JobId(row["job_id"]))
+            elif made and row["workflow_id"] in quarantined:
+                self.forgotten += 1  # the state says itself that it knows too little of this workflow
             elif made and row["phase"] in GIVEN_UP and not self.may_repeat(key.name, row["digest"]):
                 self.breach("lost", f"{key} is {row['phase']} ({row['why']}), and has the job {made[0]}")
         self._compare_generations()
-        self._compare_intents()
+        try:
+            verify(self.disk.connection, Path("state"))
+        except StateDamaged as damaged:
+            self.breach("protocol", str(damaged))
 
     def _compare_owned(self, key: RunKey, job_id: JobId) -> None:
         job = self.jobs.get(job_id)
@@ -145,11 +171,6 @@ class Truth:
             if before["phase"] != "Superseded":
                 what = f"{after['name']}#{after['generation']} asks for the same as the one before"
                 self.breach("protocol", f"{what}, which is {before['phase']}")
-
-    def _compare_intents(self) -> None:
-        count, highest = self.disk.rows("SELECT count(*), coalesce(max(number), 0) FROM intents")[0]
-        if count != highest:
-            self.breach("protocol", f"the {count} intents are numbered up to {highest}")
 
 
 _INTENT = (

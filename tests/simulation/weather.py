@@ -93,6 +93,12 @@ class Weather:
     put_back_p: float = 0.0
     """After a crash the last copy is put back, and the daemon has to find that out."""
 
+    is_looked_after: bool = False
+    """Whether an operator says what came of held runs; else they stay held."""
+
+    is_noticed: bool = True
+    """Whether the daemon finds that out (A1)."""
+
     has_old_codes: bool = False
     has_incomplete: bool = True
     """Some manifests miss a parameter: Explorer answers with a 5xx, for ever."""
@@ -116,6 +122,7 @@ def drawn(dice: Random) -> Weather:
     latest_s = dice.choice((0.0, 0.3, 0.6, 0.9)) * SETTLE_S * dice.random()
     lag_s = dice.choice((0.0, 0.5, 1.0)) * dice.random() * (0.98 * SETTLE_S - latest_s)
     has_foreign_jobs = dice.random() < 0.4
+    is_put_back = dice.random() < 0.15
     share = dice.choice((0.03, 0.1, 0.3, 0.6))
     return Weather(
         lasts_s=lasts_s,
@@ -134,10 +141,13 @@ def drawn(dice: Random) -> Weather:
         ),
         bad_scan_p=dice.choice((0.0, 0.0, 0.2)),
         foreign_jobs=moments(dice, lasts_s, (3, 10)) if has_foreign_jobs else (),
-        jobs_before=dice.choice((0, 3, 12)) if dice.random() < 0.5 else 0,
+        jobs_before=dice.choice((0, 1, 3, 12)) if dice.random() < 0.5 else 0,
+        copies=moments(dice, lasts_s, (1, 3)) if is_put_back else (),
+        put_back_p=dice.choice((0.2, 1.0)) if is_put_back else 0.0,
         page_size=dice.choice((2, 5, 100)),
         has_old_codes=dice.random() < 0.2,
         edits=dice.randint(8, 16),
+        is_looked_after=dice.random() < 0.4,
         settings={"exclusive": Exclusive(is_every=not has_foreign_jobs and dice.random() < 0.7)},
     )
 

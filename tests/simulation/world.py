@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from reconciler.engine import daemon as daemon_module
-from reconciler.engine import follow, passes, reconcile, workers
 from reconciler.engine import parts as parts_module
 from reconciler.engine.daemon import Daemon
 from reconciler.engine.gate import Gate
@@ -26,12 +25,13 @@ from reconciler.explorer.client import Explorer, Login, Secret
 from reconciler.explorer.session import Session
 from reconciler.settings import Settings
 from tests.simulation.clock import VirtualLoop
-from tests.simulation.memory import Conditions, Disk, MemoryStore
+from tests.simulation.memory import Conditions, Copy, Disk, MemoryStore
 from tests.simulation.network import Line, Network
-from tests.simulation.people import COMPLETE, KINDS, Garden
+from tests.simulation.operators import Operator
+from tests.simulation.people import COMPLETE, KINDS, Garden, Spec
 from tests.simulation.server import Server
 from tests.simulation.story import Story
-from tests.simulation.truth import Breach, Truth
+from tests.simulation.truth import HELD_WORKFLOWS, Breach, Truth
 from tests.simulation.weather import SETTLE_S, TIMEOUT_S, Weather, drawn, fair, is_within
 
 EPOCH_MS = 1_800_000_000_000
@@ -105,9 +105,12 @@ class World:
         workflows = [str(number) for number in range(1, dice.choice((1, 2, 3)) + 1)]
         self.garden = Garden(dice, self.story, workflows, weather.bad_scan_p)
         self.garden.kinds = KINDS if weather.has_incomplete else COMPLETE
-        self.truth = Truth(self.disk, self.garden.may_repeat)
+        self.truth = Truth(self.disk, self.garden.may_repeat, self.garden.asked)
         self.server = Server(dice, weather, self.truth, loop.time, workflows)
         self.network = Network(dice, weather, self.server, self.truth, self.story)
+        self.operator = Operator(
+            self.disk, self.truth, self.garden, dice, self.story, resolves=weather.is_looked_after
+        )
         self.telemetry = Counted()
         self.counts: Counter[str] = Counter()
         self.life: Life | None = None
@@ -116,7 +119,7 @@ class World:
         self.is_over = False
         self.clock_ms = 0
         self._told_events = 0
-        self._copy: bytes | None = None
+        self._copy: Copy | None = None
         quick = {"resync_s": dice.choice((20.0, 60.0, 60.0)), "poll_s": 30.0, "timeout_s": TIMEOUT_S}
         self.settings = Settings(
             jobs_dir=Path("jobs.d"),
@@ -136,7 +139,7 @@ class World:
     async def unfold(self) -> None:
         """The whole story: faults, then calm, then the end."""
         for _ in range(self.weather.jobs_before):
-            self._foreign_job()
+            self._foreign_job(is_old=True)
         self.garden.plant(self.dice.randint(4, 8))
         self._schedule()
         self._begin_life()
@@ -148,6 +151,11 @@ class World:
         else:
             self._tell_stuck()
             await self._end()
+
+    def failed_in_loop(self, context: dict[str, Any]) -> None:
+        """A callback failed: the world's, or the engine's."""
+        if "handle" in context:
+            self.truth.breach("failed", f"{context['message']}: {context.get('exception')!r}")
 
     def point(self, where: str) -> None:
         """The daemon stands somewhere where something was or will be written or sent: it may die here."""
@@ -164,9 +172,7 @@ class World:
         self._cut(life)
         self.life = None
         if self._copy is not None and self.dice.random() < self.weather.put_back_p:
-            self.disk.put_back(self._copy)
-            self.counts["put back"] += 1
-            self.story.tell("somebody puts back an older copy of the state")
+            self._put_back(self._copy)
         self.loop.call_later(self.dice.choice((0.1, 1.0, 20.0)), self._begin_life)
 
     def _schedule(self) -> None:
@@ -184,7 +190,7 @@ class World:
             later(at_s, self._foreign_job)
         for _ in range(weather.edits):
             later(dice.uniform(0, weather.lasts_s), self._edit)
-        later(LOOK_S, self._approve)
+        later(LOOK_S, self._operate)
 
     def _begin_life(self) -> None:
         if self.life is not None or self.is_over:
@@ -273,9 +279,18 @@ class World:
         self._copy = self.disk.copy()
         self.story.tell("somebody copies the state")
 
-    def _foreign_job(self) -> None:
+    def _put_back(self, copy: Copy) -> None:
+        """Where the high-water file stays, the next daemon finds that the state is older."""
+        self.story.tell("somebody puts back an older copy of the state")
+        self.counts["put back"] += 1
+        self.disk.put_back(copy, with_mark=not self.weather.is_noticed)
+        self._told_events = self.disk.rows("SELECT coalesce(max(number), 0) FROM events")[0][0]
+
+    def _foreign_job(self, *, is_old: bool = False) -> None:
         workflow_id = self.dice.choice(sorted(self.server.workflows))
         job = self.server.make(workflow_id)
+        if is_old:
+            job.listed_s = 0.0
         self.counts["foreign"] += 1
         self.story.tell("somebody else makes job {} of workflow {}", job.job_id, workflow_id)
 
@@ -288,21 +303,13 @@ class World:
         if self.life is not None and self.life.daemon.parts is not None:
             self.life.daemon.parts.passes.hint(is_in_place=self.dice.random() < 0.5)
 
-    def _approve(self) -> None:
-        """An operator releases what the guard holds."""
-        self.loop.call_later(LOOK_S, self._approve)
-        parts = self.life.daemon.parts if self.life is not None else None
-        if parts is None or self.life is None or self.life.store is None:
-            return
-        plan = parts.reconciler.plan.once_claimed()
-        if not (plan.is_guarded and plan.unapproved):
-            return
-        self.disk.connection.execute(
-            "INSERT INTO wishes (kind, arguments, asked_ms) VALUES ('approve', ?, ?)",
-            (f'{{"hash": "{plan.hash}"}}', self.now_ms()),
-        )
-        self.life.store.wishes_version += 1
-        self.story.tell("an operator approves {} runs", len(plan.unapproved))
+    def _operate(self) -> None:
+        """An operator looks."""
+        self.loop.call_later(LOOK_S, self._operate)
+        life = self.life
+        if life is not None and life.store is not None and life.daemon.parts is not None:
+            plan = life.daemon.parts.reconciler.plan.once_claimed()
+            life.store.wishes_version += self.operator.wishes(plan, self.now_ms())
 
     def _write_s(self) -> float:
         return 0.02 * self.dice.random() ** 3
@@ -329,15 +336,25 @@ class World:
     def _undone(self) -> list[str]:
         """What is still to be done: for each, what and why not."""
         latest = {row["name"]: row for row in self.disk.rows(_LATEST)}
+        held_workflows = {row[0] for row in self.disk.rows(HELD_WORKFLOWS)}
         undone = []
         for name, spec in self.garden.wanted().items():
             row = latest.get(name)
-            if row is None or row["digest"] != spec.digest:
+            is_claimed = row is not None and row["digest"] == spec.digest
+            if not is_claimed and spec.workflow_id in held_workflows:
+                continue
+            if row is None or not is_claimed:
                 undone.append(f"{name}: what its manifest asks for was not claimed")
-            elif row["phase"] not in ("Followed", "Ended", "Rejected", "Held"):
+            elif row["phase"] == "Waiting" and spec.workflow_id in held_workflows:
+                continue  # a person has to say whose its jobs are
+            elif row["phase"] not in ("Followed", "Ended", "Rejected", *self._held(spec)):
                 undone.append(f"{name}: its run is {row['phase']} ({row['why']})")
         rows = self.disk.rows(_UNFINISHED)
         return undone + [f"{row['name']}#{row['generation']} is {row['phase']}" for row in rows]
+
+    def _held(self, spec: Spec) -> tuple[str, ...]:
+        """Whether a run may stay held: nobody looks after it, or it never gets a clear answer."""
+        return () if self.weather.is_looked_after and spec.kind != "incomplete" else ("Held",)
 
     def _tell_stuck(self) -> None:
         for what in self._undone():
@@ -369,6 +386,7 @@ class World:
         count["seeds"] = 1
         count["submissions"] = self.truth.submissions
         count["jobs"] = len(self.truth.jobs) - count["foreign"]
+        count["forgotten"] = self.truth.forgotten
         count["resubmitted"] = self.truth.repeats
         count.update(self.telemetry.submissions)
         for phase in ("Held", "Superseded"):
@@ -393,6 +411,7 @@ def simulate(seed: int, *, is_told: bool = False, has_faults: bool = True) -> Re
     engine_dice = random.getstate()
     random.seed(seed)
     world = World(seed, weather, dice, loop, is_told)
+    loop.set_exception_handler(lambda _, context: world.failed_in_loop(context))
     try:
         with undisturbed():
             loop.run_until_complete(world.unfold())
@@ -409,7 +428,7 @@ def undisturbed() -> Iterator[None]:
     """While the block lasts the engine logs nothing, and looks for wishes less often: both cost real time."""
     gc.disable()  # what is collected in the midst of a seed would end there
     silence = _Silence()
-    modules = (daemon_module, follow, parts_module, passes, reconcile, workers)
+    modules = [module for name, module in sorted(sys.modules.items()) if _logs(name, module)]
     before = [(module, "log", module.log) for module in modules]
     before += [(parts_module, name, getattr(parts_module, name)) for name in ("WISHES_S", "STATE_CHECK_S")]
     try:
@@ -421,6 +440,10 @@ def undisturbed() -> Iterator[None]:
         for module, name, value in before:
             setattr(module, name, value)
         gc.enable()
+
+
+def _logs(name: str, module: Any) -> bool:
+    return name.startswith("reconciler.engine.") and hasattr(module, "log")
 
 
 def _flat(error: BaseException | None) -> str:
