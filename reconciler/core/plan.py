@@ -88,7 +88,13 @@ class Workflow:
     @property
     def needs_listing(self) -> bool:
         """Whether it has to be listed before a run of it may start."""
-        return self.highest is None or self.quarantine is Quarantine.WAITS
+        match self.quarantine:
+            case Quarantine.HELD:
+                return False  # an operator has to speak first
+            case Quarantine.WAITS:
+                return True
+            case None:
+                return self.highest is None
 
 
 @dataclass(frozen=True, slots=True)

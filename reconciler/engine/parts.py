@@ -197,12 +197,15 @@ class Parts:
         """Perform what operators wish, soon after they do; what they wish for is about a plan."""
         version = -1
         while True:
-            seen = await self.store.data_version()
-            if seen != version and self.status.is_planned:
-                version = seen
-                for wish in await self.store.open_wishes():
-                    with suppress(StateUnwritable):  # asked again when the disk is well
+            try:
+                seen = await self.store.data_version()
+                if seen != version and self.status.is_planned:
+                    for wish in await self.store.open_wishes():
                         await self._perform(wish)
+                    version = seen
+            except StateUnwritable as error:
+                log.error("an operator's wish waits for the disk", why=str(error))
+                await asyncio.sleep(STATE_CHECK_S)
             await asyncio.sleep(WISHES_S)
 
     async def _perform(self, wish: Wish) -> None:

@@ -69,7 +69,7 @@ def test_every_situation_is_told_with_its_reason(tmp_path: Path, command: Comman
     assert {it["name"]: it["action"] for it in ended.json["actions"]} == {
         "done": "nothing",
         "held": "held",
-        "lost": "nothing",
+        "lost": "unknown",
         "backoff": "submit",
         "gone": "wait",
         "unsent": "give up",
@@ -90,7 +90,8 @@ def test_people_are_told_what_is_not_settled_and_the_rest_is_counted(
     assert {line.split()[1] for line in ended.lines if line.startswith("submit ")} == {"backoff", "new"}
     assert not any(" done " in line for line in ended.lines)
     assert ended.lines[-1] == (
-        "Plan: 2 to submit, 1 to give up, 1 waiting, 1 held, 1 invalid, 2 with nothing to do."
+        "Plan: 2 to submit, 1 to give up, 1 waiting, 1 being looked for, 1 held, 1 invalid,"
+        " 1 with nothing to do."
     )
     assert ended.err.startswith("broken.yaml:1:1: ")
     assert ended.status == 1

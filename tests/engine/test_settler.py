@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +29,7 @@ from reconciler.engine.tasks import FirstListing, Subject
 from reconciler.explorer.client import Explorer
 from reconciler.sandbox.faults import Answer, Drop, ListingLag, error, html_page
 from reconciler.setting_kinds import Exclusive
+from tests.engine.sleepers import Sleepers
 from tests.engine.stage import MISSING, QUICK, SLOW, Stage, now_ms, play
 
 S, QUARTER = 60.0, 15.0
@@ -37,40 +37,6 @@ A = RunKey(Name("a"), 1, 1)
 ALL = Exclusive(is_every=True)
 DAY_MS = 86_400_000
 NEVER = float("inf")
-
-
-@dataclass(eq=False)
-class Sleeper:
-    """Somebody who sleeps, and until when."""
-
-    due_s: float
-    woken: asyncio.Future[None]
-
-
-@dataclass
-class Sleepers:
-    """The event loop's clock for those who sleep in the settler; it stands still unless it is moved."""
-
-    now_s: float = 0.0
-    due: list[Sleeper] = field(default_factory=list)
-    asked: list[float] = field(default_factory=list)
-
-    async def sleep(self, seconds: float) -> None:
-        self.asked.append(seconds)
-        sleeper = Sleeper(self.now_s + seconds, asyncio.get_running_loop().create_future())
-        self.due.append(sleeper)
-        try:
-            await sleeper.woken
-        finally:
-            self.due.remove(sleeper)
-
-    def advance(self, seconds: float) -> int:
-        """Let time go by; gives how many wake up."""
-        self.now_s += seconds
-        late = [it for it in self.due if it.due_s <= self.now_s and not it.woken.done()]
-        for sleeper in late:
-            sleeper.woken.set_result(None)
-        return len(late)
 
 
 @pytest.fixture

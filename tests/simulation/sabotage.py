@@ -151,11 +151,6 @@ _KINDS = {
         ("wrong adoption",),
         _around(is_exclusive=True),
     ),
-    "runs-are-always-alone": (
-        "a job is adopted that another open run may have made",
-        ("wrong adoption",),
-        _around(is_alone=True),
-    ),
     "lanes-are-not-blocked": (
         "a workflow goes on while the outcome of its last request is unknown",
         ("protocol",),

@@ -153,13 +153,25 @@ class Truth:
         except StateDamaged as damaged:
             self.breach("protocol", str(damaged))
 
+    def _is_same_request(self, key: RunKey, job: Job) -> bool:
+        """Whether a state that was put back counts generations anew, and this job is what the run asks."""
+        if not self.disk.rows("SELECT 1 FROM meta WHERE key = 'quarantine'") or job.sent is None:
+            return False
+        asked = self.disk.rows(
+            "SELECT digest FROM runs WHERE name = ? AND generation = ? AND attempt = ?",
+            key.name,
+            key.generation,
+            key.attempt,
+        )
+        return job.sent.key.name == key.name and asked[0]["digest"] == job.sent.digest
+
     def _compare_owned(self, key: RunKey, job_id: JobId) -> None:
         job = self.jobs.get(job_id)
         if job is None:
             self.breach("wrong adoption", f"{key} owns job {job_id}, which does not exist")
         elif job.sent is None:
             self.breach("wrong adoption", f"{key} owns job {job_id}, which is somebody else's")
-        elif job.sent.key != key:
+        elif job.sent.key != key and not self._is_same_request(key, job):
             self.breach("wrong adoption", f"{key} owns job {job_id}, which is that of {job.sent.key}")
 
     def _compare_generations(self) -> None:

@@ -345,7 +345,7 @@ class World:
                 continue
             if row is None or not is_claimed:
                 undone.append(f"{name}: what its manifest asks for was not claimed")
-            elif row["phase"] == "Waiting" and spec.workflow_id in held_workflows:
+            elif row["phase"] in ("Waiting", "Superseded") and spec.workflow_id in held_workflows:
                 continue  # a person has to say whose its jobs are
             elif row["phase"] not in ("Followed", "Ended", "Rejected", *self._held(spec)):
                 undone.append(f"{name}: its run is {row['phase']} ({row['why']})")
