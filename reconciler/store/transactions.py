@@ -93,9 +93,9 @@ def claim_run(
 ) -> None:
     """Make the row of a new run, give up the run that it replaces, and use up its approval.
 
-    A run that was baselined already stays as it is.
+    A run that is there already stays as it is: it was baselined, or another writer claimed it (A4).
     """
-    if isinstance(state, Baselined) and row_of(connection, claim.key) is not None:
+    if row_of(connection, claim.key) is not None:
         return
     if claim.replaces is not None:
         give_up(connection, claim.replaces, claim.why, now_ms)
