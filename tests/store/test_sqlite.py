@@ -206,7 +206,8 @@ def test_a_piece_that_fails_does_not_undo_its_company(tmp_path: Path) -> None:
     async def main() -> None:
         async with opened(tmp_path / "state.db") as store:
             await claimed(store, "a")
-            bad = store.observe([], [claim("a")], [], 11)
+            refused = "INSERT INTO meta (key, value) VALUES ('a', NULL)"
+            bad = store._writer.defer(lambda connection: connection.execute(refused))
             good = store.observe([sighting("b")], [claim("b")], [], 11)
             with pytest.raises(sqlite3.IntegrityError):
                 await bad
