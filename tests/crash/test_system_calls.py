@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from signal import SIGHUP
 
@@ -100,11 +101,7 @@ def play(zygote: Zygote, directory: Path, injection: str) -> list[str]:
         with at_rest(zygote, directory, explorer) as (installation, daemon):
             with traced(daemon.process.pid, "-o", "/dev/null", "-e", injection):
                 submit_again(installation, daemon)
-            is_killed = daemon.has_ended
-            if not is_killed:
-                daemon.signal(SIGHUP)  # look at the tree, in case the word of its change was lost
-                comes_to_rest(daemon, generation=2)
-                daemon.kill()
+            is_killed = not goes_on(daemon)
         if is_killed and "SIGKILL" not in injection:
             return [f"the daemon ended by itself: {daemon.output[-2000:]}"]
         if is_killed:
@@ -118,6 +115,21 @@ def play(zygote: Zygote, directory: Path, injection: str) -> list[str]:
         if "pwrite64" in injection and not is_killed and items["a"]["state"] != "Succeeded":
             wrong.append(f"nothing was unclear, and it is {items['a']['state']}: {items['a']['reason']}")
         return wrong
+
+
+def goes_on(daemon: Daemon) -> bool:
+    """Whether the daemon comes to rest, and is killed then; False if it has died before, or dies meanwhile.
+
+    The last call of a kind may come after the log's last line, so that the daemon dies while it is asked.
+    """
+    with suppress(OSError, HTTPException):
+        if not daemon.has_ended:
+            daemon.signal(SIGHUP)  # look at the tree, in case the word of its change was lost
+            comes_to_rest(daemon, generation=2)
+            daemon.kill()
+            return True
+    daemon.ended()
+    return False
 
 
 def test_a_submission_costs_two_synced_writes_and_one_request(zygote: Zygote, tmp_path: Path) -> None:
