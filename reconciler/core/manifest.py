@@ -17,7 +17,17 @@ from reconciler.core.digest import canonical_body, digest
 from reconciler.core.documents import Text, Unread, texts
 from reconciler.core.explain import Finding, explain
 from reconciler.core.fault import Code, Fault, Path, pointer, where
-from reconciler.core.model import Document, Invalid, Manifest, Name, OnUnknown, Problem, WorkflowId
+from reconciler.core.model import (
+    Document,
+    Invalid,
+    Manifest,
+    Name,
+    OnChange,
+    OnDelete,
+    OnUnknown,
+    Problem,
+    WorkflowId,
+)
 from reconciler.core.schema import is_valid, schema
 from reconciler.core.yaml import Events, parse
 
@@ -81,6 +91,11 @@ def _accepted(path: str, line: int, value: Mapping[str, Any]) -> Manifest:
         is_suspended=spec.get("suspend", False),
         labels=metadata.get("labels", {}),
         on_unknown=OnUnknown(spec.get("onUnknown", OnUnknown.AUTO)),
+        on_change=OnChange(spec.get("onChange", OnChange.SUBMIT)),
+        on_delete=OnDelete(spec.get("onDelete", OnDelete.ORPHAN)),
+        backoff_limit=int(spec.get("backoffLimit", 0)),
+        active_deadline_s=spec.get("activeDeadlineSeconds"),
+        depends_on=tuple(Name(name) for name in spec.get("dependsOn", ())),
     )
 
 

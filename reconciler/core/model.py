@@ -52,12 +52,29 @@ class OnUnknown(StrEnum):
     RESUBMIT = "resubmit"
 
 
+class OnChange(StrEnum):
+    """`spec.onChange`: what a change does while the job before it still runs."""
+
+    SUBMIT = "submit"
+    QUEUE = "queue"
+    REPLACE = "replace"
+
+
+class OnDelete(StrEnum):
+    """`spec.onDelete`: what becomes of a running job when its manifest is deleted."""
+
+    ORPHAN = "orphan"
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """One valid document: a job that somebody wants.
 
     `body` is the canonical (RFC 8785) JSON of `{"input": …}`: exactly the bytes that are sent to Explorer.
     `path` is relative to the jobs directory, with `/`; `line` is where the document begins, from 1.
+    `backoff_limit` is how often a job that failed is submitted again, `active_deadline_s` how many seconds it
+    may take from its receipt (None: as long as it likes), `depends_on` the names that must have succeeded.
     """
 
     name: Name
@@ -69,6 +86,11 @@ class Manifest:
     is_suspended: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     on_unknown: OnUnknown = OnUnknown.AUTO
+    on_change: OnChange = OnChange.SUBMIT
+    on_delete: OnDelete = OnDelete.ORPHAN
+    backoff_limit: int = 0
+    active_deadline_s: float | None = None
+    depends_on: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
