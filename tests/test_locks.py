@@ -25,7 +25,7 @@ WANTED = {
 }
 
 _PIN = re.compile(
-    r"^(?P<name>[A-Za-z0-9._-]+)(?P<extras>\[[a-z0-9,_-]+\])?==(?P<version>[^ ;\\]+)(?P<marker> ; [^\\]+)? \\$"
+    r"^(?P<name>[A-Za-z0-9._-]+)(?P<extras>\[[a-z0-9,-]+\])?==(?P<version>[^ ;\\]+)(?P<marker> ; [^\\]+)? \\$"
 )
 _HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
