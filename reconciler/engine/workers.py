@@ -75,6 +75,9 @@ class Workers:
     busy: int = 0
     """How many workers have a task."""
 
+    is_refused: bool = False
+    """Whether the disk refused the last intent or listing: told once, however much waits for it."""
+
     async def run(self) -> None:
         """Work until `drain`. Cancelled, it records what is under way as unknown."""
         while not self.is_draining:
@@ -115,8 +118,9 @@ class Workers:
         self.busy += 1
         try:
             await self._perform(entry)
+            self._tell_disk(None)
         except StateUnwritable as error:  # nothing was sent, or what was asked changes nothing: ask again
-            log.error("the state cannot be written, so nothing is sent", why=str(error))
+            self._tell_disk(error)
             self.queue.put_back(entry, self.now_ms(), self.now_ms() + RETRY_WRITE_MS)
         finally:
             self.busy -= 1
@@ -194,6 +198,13 @@ class Workers:
         except ExplorerError as error:
             log.warning("workflow not listed", workflow=workflow_id, why=str(error))
             self.on_listed(workflow_id, error)
+
+    def _tell_disk(self, refusal: StateUnwritable | None) -> None:
+        if refusal is not None and not self.is_refused:
+            log.error("the state cannot be written, so nothing is sent", why=str(refusal))
+        if refusal is None and self.is_refused:
+            log.info("the state can be written again")
+        self.is_refused = refusal is not None
 
     def _show(self, begun: Begun, receipt: Receipt) -> None:
         match receipt:

@@ -91,6 +91,29 @@ def test_while_the_intent_cannot_be_written_nothing_is_sent(
     play(tmp_path, scene)
 
 
+def test_a_disk_that_refuses_is_told_once_however_much_waits_for_it_and_so_is_its_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_WRITE_MS", 20)
+    names = [f"n{number}" for number in range(11, 17)]
+
+    async def scene(stage: Stage) -> None:
+        for name in names:
+            await stage.claimed(name, name.removeprefix("n"))
+        stage.fill_disk()
+        with capture_logs() as told:
+            async with stage.working():
+                await stage.until(lambda: stage.commits["refused"] >= 20)
+                stage.free_disk()
+                for name in names:
+                    await run_of(stage, name, Accepted)
+        events = [line["event"] for line in told]
+        assert events.count("the state cannot be written, so nothing is sent") == 1
+        assert events.count("the state can be written again") == 1
+
+    play(tmp_path, scene)
+
+
 def test_what_came_of_a_request_is_recorded_as_soon_as_the_disk_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
