@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from reconciler.core.item import rfc3339
 from reconciler.core.model import Accepted, JobId, Name, Run, RunState, Superseded, Unknown, WorkflowId
-from reconciler.core.plan import Claim, Plan
+from reconciler.core.plan import Claim, Plan, Wait
+from reconciler.core.reason import Reason
 from reconciler.engine.tasks import Subject
 from reconciler.store.port import Refusal, Store
 
@@ -99,26 +100,33 @@ async def _run_to_resolve(
 ) -> Run | Claim | Answer:
     """The one run, or the claim of one, that is meant; else what to say instead."""
 
-    def is_meant(run: Run) -> bool:
+    def is_meant(run: Run | Claim) -> bool:
         return run.key.name == name and generation in (None, run.key.generation)
 
-    held = [run for run in await store.held_runs() if is_meant(run)]
-    if len(held) == 1:
-        return held[0]
-    if held:
-        which = ", ".join(str(run.key.generation) for run in held)
-        return Answer(False, f"several runs of {name} are held; say --generation, one of {which}")
+    meant: list[Run | Claim] = [run for run in await store.held_runs() if is_meant(run)]
+    are_held = bool(meant)
+    if is_adopted and _waits_for_strangers(plan, name):
+        meant += [run for run in await store.waiting_runs() if is_meant(run)]
+        meant += [claim for claim in plan.unapproved if is_meant(claim)]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        which = ", ".join(str(it.key.generation) for it in meant)
+        are_so = "are held" if are_held else "may have it"
+        return Answer(False, f"several runs of {name} {are_so}; say --generation, one of {which}")
     for run in filter(is_meant, await store.unknown_runs()):
         if isinstance(run.state, Unknown):
             until = rfc3339(run.state.look_ms)
             return Answer(False, f"{run.key} is not held: it is still looked for, next at about {until}")
-    waiting = [run for run in await store.waiting_runs() if is_meant(run)] if is_adopted else []
-    claims = [claim for claim in plan.unapproved if claim.name == name] if is_adopted else []
-    if waiting:
-        return waiting[0]
-    if claims:
-        return claims[0]
     return Answer(False, f"no run of {name} is held; `reconciler get {name}` shows how it is")
+
+
+def _waits_for_strangers(plan: Plan, name: Name) -> bool:
+    """Whether the name waits in a restored state: jobs of its workflow may be those of what waits."""
+    return any(
+        isinstance(action, Wait) and action.name == name and action.why is Reason.STRANGERS
+        for action in plan.actions
+    )
 
 
 def _resolved(name: Name, state: RunState) -> str:

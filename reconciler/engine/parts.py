@@ -43,6 +43,9 @@ STATE_CHECK_S = 5.0
 LATE_JOBS_S = 5.0
 """How long a look for jobs that turned up late may take, before an operator is answered."""
 
+LOOK_S = 5.0
+"""How long a look at the tree may take, before an operator's wish is performed on the last one."""
+
 GIVE_UP_S = 60.0
 """What waits longer than this is not waited for by `run --once`."""
 
@@ -209,7 +212,13 @@ class Parts:
             await asyncio.sleep(WISHES_S)
 
     async def _perform(self, wish: Wish) -> None:
-        """Perform it, plan anew so that the next wish is about what is left, then answer."""
+        """Perform it on the tree as it is now, which the operator has seen, and then answer.
+
+        In between it is planned anew, so that the next wish is about what is left.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await self.passes.look()
         await self._see_candidates_for(wish)
         async with self.reconciler.standing_still() as plan:
             try:

@@ -64,6 +64,9 @@ class Passes:
     """Whether what was planned may be decided differently now, and was not yet."""
 
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _onlookers: list[asyncio.Future[None]] = field(default_factory=list)
+    """Who waits for the end of the next pass."""
+
     _is_replan_only: bool = True
     _quiet_until_s: float = 0.0
     _noisy_since_s: float | None = None
@@ -80,6 +83,13 @@ class Passes:
         self.pending = True
         self._is_replan_only = False
         self._wake.set()
+
+    async def look(self) -> None:
+        """Make a pass now; returns when one that began after this call has ended, well or not."""
+        ended = asyncio.get_running_loop().create_future()
+        self._onlookers.append(ended)
+        self.hint(is_in_place=False)
+        await ended
 
     def replan(self) -> None:
         """What was planned may be decided differently now; the tree need not be looked at."""
@@ -99,6 +109,15 @@ class Passes:
 
     async def _pass(self) -> float:
         """One pass; gives the seconds until the next is due by itself."""
+        onlookers, self._onlookers = self._onlookers, []
+        try:
+            return await self._look_once()
+        finally:
+            for ended in onlookers:
+                if not ended.done():
+                    ended.set_result(None)
+
+    async def _look_once(self) -> float:
         self._is_replan_only = True
         self._wake.clear()
         self.status.pass_began_s = self.now_s()

@@ -273,6 +273,45 @@ def test_a_wish_waits_for_the_first_plan(tmp_path: Path) -> None:
     play_closed(tmp_path, scene)
 
 
+def test_a_wish_is_performed_on_the_tree_as_it_is_when_it_is_asked_for(tmp_path: Path) -> None:
+    """Nothing told of the change, and the next resync is far."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.sandbox.add_foreign_job(QUICK)
+        stage.write("a")
+        async with stage.living():
+            await stage.until_states(a="Waiting")
+            stage.write("a", value="changed since")
+            assert await answered(stage, "baseline", names=["a"]) == (True, "recorded 1 run as already done")
+            stage.write("a", value="x")
+            stage.parts.passes.hint(is_in_place=False)
+            await stage.until(lambda: len(stage.jobs()) == 2)  # somebody else's, and this one
+            assert (await stage.latest("a")).key.generation == 2, "what was baselined is what stood there"
+
+    play_closed(tmp_path, scene)
+
+
+def test_a_wish_is_performed_although_the_tree_cannot_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.05)
+
+    async def scene(stage: Stage) -> None:
+        await stage.sandbox.add_foreign_job(QUICK)
+        stage.write("a")
+        async with stage.living():
+            await stage.until_states(a="Waiting")
+            is_read = asyncio.Event()
+
+            async def never() -> None:
+                await is_read.wait()
+
+            stage.parts.reconciler.scan = never
+            assert await answered(stage, "baseline", names=["a"]) == (True, "recorded 1 run as already done")
+
+    play_closed(tmp_path, scene)
+
+
 def test_a_wish_that_the_disk_refuses_is_performed_when_it_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

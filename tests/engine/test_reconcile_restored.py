@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from reconciler.core.model import JobId
+from reconciler.core.model import JobId, Name
 from reconciler.core.outcome import Unclear
+from reconciler.core.reason import Reason
 from reconciler.engine import parts as module
+from reconciler.engine.operator import Answer, resolve
 from reconciler.errors import ExitCode
 from tests.engine.stage import QUICK, SLOW, Stage, now_ms, play, play_closed
 
@@ -138,3 +140,31 @@ def test_once_does_not_wait_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert stage.jobs() == []
 
     play_closed(tmp_path, scene, settle_s=60.0)
+
+
+def test_a_job_is_given_to_the_generation_that_is_said_where_two_may_have_made_it(tmp_path: Path) -> None:
+    """The one that waited when the copy was made, and the one that its manifest asks for now."""
+
+    async def scene(stage: Stage) -> None:
+        stranger = JobId((await stage.sandbox.add_foreign_job(QUICK)).id)
+        await a_restored_state(stage)
+        stage.write("a", value="changed since")
+
+        async def said(generation: int | None) -> Answer:
+            async with stage.parts.reconciler.standing_still() as plan:
+                done = await resolve(stage.store, plan, Name("a"), generation, stranger, now_ms())
+            return done.answer
+
+        async with stage.living():
+            await stage.until(
+                lambda: Reason.STRANGERS in [it.why for it in stage.parts.reconciler.plan.actions]
+            )
+            several = "several runs of a may have it; say --generation, one of 1, 2"
+            assert await said(None) == Answer(False, several)
+            assert await said(2) == Answer(True, f"job {stranger} is the job of a")
+            assert (await stage.latest("a")).key.generation == 2
+            await stage.parts.reconciler.replan()
+            await stage.until_states(a="Running")
+        assert not stage.sandbox.traffic.of("submit")
+
+    play_closed(tmp_path, scene, settle_s=0.1)

@@ -84,8 +84,8 @@ class Operator:
                     return [self._resolve(runs[0], job.job_id)]
                 claims = [it for it in plan.unapproved if it.name == job.sent.key.name]
                 if claims and claims[0].manifest.digest == job.sent.digest:
-                    name = claims[0].name
-                    return [("resolve", {"name": name, "generation": None, "adopt": job.job_id})]
+                    name, generation = claims[0].name, claims[0].key.generation
+                    return [("resolve", {"name": name, "generation": generation, "adopt": job.job_id})]
         return []
 
     def _is_asked_for(self, job: Job) -> bool:
@@ -95,7 +95,7 @@ class Operator:
         name, digest = job.sent.key.name, job.sent.digest
         spec = self.garden.specs.get(name)
         is_wanted = spec is not None and spec.digest == digest
-        return is_wanted or bool(self.disk.rows(_TAKERS, name, digest))
+        return is_wanted or any(self.disk.rows(query, name, digest) for query in (_TAKERS, _LAST_SEEN))
 
     def _owner(self, job_id: JobId) -> bool:
         return bool(self.disk.rows("SELECT 1 FROM runs WHERE job_id = ?", job_id))
@@ -104,6 +104,9 @@ class Operator:
 def _key(row: sqlite3.Row) -> RunKey:
     return RunKey(Name(row["name"]), row["generation"], row["attempt"])
 
+
+_LAST_SEEN = "SELECT 1 FROM names WHERE name = ? AND digest = ? AND presence != 'deleted'"
+"""Where the tree could not be read since, the daemon goes by what it saw last."""
 
 _TAKERS = (
     "SELECT * FROM runs WHERE name = ? AND digest = ? AND phase IN ('Waiting', 'Held')"
