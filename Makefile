@@ -65,7 +65,7 @@ build: $(VENV)/test.stamp ## Build the wheel and the source archive into dist/
 	@$(BIN)/hatchling build
 
 clean: ## Remove what can be made again (the state in .reconciler stays)
-	rm -rf $(VENV) dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist .coverage .coverage.* .fuzz .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml $(VENV)/python.stamp

@@ -23,7 +23,7 @@ MAX_FAULTS = 200
 """Faults of one document that are put into words; nobody reads more, and a hostile file has thousands."""
 
 # What may not come out of an escape in double quotes; what stands in the file as it is, `documents` tells.
-_BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 _UNSHOWN = (Code.CHARACTER, Code.KEY_TOO_LONG)
@@ -292,7 +292,7 @@ def _says_something(event: yaml.ScalarEvent) -> bool:
 
 
 def _named(character: str) -> str:
-    kind = "which changes the order of text" if character >= "\u202a" else "a control character"
+    kind = "which changes the order of text" if character >= "\u061c" else "a control character"
     return f"U+{ord(character):04X}, {kind}"
 
 

@@ -75,5 +75,6 @@ def _clash(name: Name, found: list[Document]) -> Invalid:
 
 
 def _others(places: list[str], index: int) -> str:
-    others = places[:index] + places[index + 1 :]
-    return ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    others = [place for at, place in enumerate(places[:4]) if at != index][:3]
+    more = len(places) - 1 - len(others)
+    return ", ".join(others) + (f" and {more} more" if more else "")

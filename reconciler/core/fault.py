@@ -21,6 +21,13 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 MAX_SHOWN = 60
 """Characters of somebody's text that a message repeats."""
 
+MAX_STEPS = 8
+"""Steps of a path that a message repeats; a manifest has no field below the fourth."""
+
+MAX_POINTER = 2_048
+"""Characters of a JSON pointer. Without a limit a file of keys inside each other has problems a hundred times
+its size."""
+
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -57,7 +64,7 @@ MEANING: Mapping[Code, str] = {
     Code.TOO_MANY_DOCUMENTS: "The file has more than 1,000 documents.",
     Code.TOO_DEEP: "More than 32 mappings and lists stand inside each other.",
     Code.TOO_MANY_EVENTS: "The document has more than 20,000 keys, values, beginnings and ends.",
-    Code.TOO_MANY_PROBLEMS: "The document has more problems than are told at once.",
+    Code.TOO_MANY_PROBLEMS: "The document, or its file, has more problems than are told at once.",
     Code.ENCODING: "The file, or a byte of it, is not UTF-8.",
     Code.CHARACTER: "A character that a person does not see, or that changes how others are shown.",
     Code.DIRECTIVE: "A line that begins with % and is not %YAML 1.1 or %YAML 1.2.",
@@ -92,15 +99,22 @@ class Fault:
 
 
 def pointer(path: Path) -> str:
-    """The RFC 6901 JSON pointer for a path."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    """The RFC 6901 JSON pointer for a path; for one that is very long, that of what is around it."""
+    written = ""
+    for step in path:
+        longer = written + "/" + str(step).replace("~", "~0").replace("/", "~1")
+        if len(longer) > MAX_POINTER:
+            break
+        written = longer
+    return written
 
 
 def where(path: Path) -> str:
     """A path as a person writes it: `spec.input.query_1.limit`, `spec.dependsOn[0]`, `spec."a b"`."""
     if not path:
         return "the document"
-    return "".join(map(_step, path)).removeprefix(".")
+    more = "…" if len(path) > MAX_STEPS else ""
+    return "".join(map(_step, path[:MAX_STEPS])).removeprefix(".") + more
 
 
 def _step(step: str | int) -> str:

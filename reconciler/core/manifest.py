@@ -37,6 +37,9 @@ NOT_YET_SUPPORTED = frozenset(("onChange", "onDelete", "backoffLimit", "activeDe
 MAX_PROBLEMS = 100
 """Problems of one document that are told; the last then says how many there were."""
 
+MAX_FILE_PROBLEMS = 1_000
+"""Problems after which the further documents of a file get one each: it could have a hundred thousand."""
+
 # What a name looks like in text that could not be parsed: in lines below `metadata:`, or in braces after it.
 _METADATA = re.compile(r"(?m)^[\"']?metadata[\"']?[ \t]*:[^\n]*(?:\n(?:[ \t#][^\n]*)?(?=\n|\Z))*")
 _NAME_LINE = re.compile(
@@ -54,11 +57,26 @@ def read(path: str, data: bytes) -> tuple[Document, ...]:
     `path` is relative to the jobs directory, with `/`; it is only repeated in what is returned. Documents
     without content are left out.
     """
-    read_all = (_document(path, text) for text in texts(data))
-    return tuple(document for document in read_all if document is not None)
+    documents, told = list[Document](), 0
+    for text in texts(data):
+        document = _document(path, text, is_explained=told < MAX_FILE_PROBLEMS)
+        if document is not None:
+            documents.append(document)
+            told += len(document.problems) if isinstance(document, Invalid) else 0
+    return tuple(documents)
 
 
-def _document(path: str, text: Text | Unread) -> Document | None:
+def places_in(data: bytes) -> Mapping[int, Mapping[Path, Place]]:
+    """Where the values of each document stand, by the line that the document begins on."""
+    found: dict[int, Mapping[Path, Place]] = {}
+    for text in texts(data):
+        if isinstance(text, Text):
+            events = parse(text.text, text.line)
+            found[_first_line(events, text)] = places(events.events, text.line)
+    return found
+
+
+def _document(path: str, text: Text | Unread, *, is_explained: bool) -> Document | None:
     if isinstance(text, Unread):
         return Invalid(_name_in_text(text.text), path, text.line, _problems(path, [text.fault]))
     events = parse(text.text, text.line)
@@ -70,6 +88,12 @@ def _document(path: str, text: Text | Unread) -> Document | None:
     if not faults and _can_be_acted_on(composed.value):
         return _accepted(path, line, composed.value)  # type: ignore[arg-type]
     name = _name_in(composed) or (_name_in_text(text.text) if events.fault else None)
+    if not is_explained:
+        message = (
+            f"this document has problems too; the first {MAX_FILE_PROBLEMS:,} of the file are told. Mend"
+        )
+        untold = Fault(line, 1, (), Code.TOO_MANY_PROBLEMS, f"{message} those")
+        return Invalid(name, path, line, _problems(path, [untold]))
     return Invalid(name, path, line, _problems(path, _explained(faults, composed, events, text)))
 
 

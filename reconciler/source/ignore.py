@@ -1,20 +1,22 @@
 """`.reconcilerignore`: which paths of the tree are left out, by gitignore's rules (gitignore(5)).
 
-Pure: text in, a decision out. Reading the files, and what an unreadable one means, is `walk`'s.
+Pure: text in, a decision out. Reading the files, and what an unreadable one means, is `walk`'s; what a single
+pattern fits is `core.glob`'s.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from pathspec import GitIgnoreSpec
+from reconciler.core.glob import Pattern, pattern_in
 
 NAME = ".reconcilerignore"
 
-MAX_STARS = 3
-"""How many `*` one component of a pattern may have, and how many `**` a pattern: the matcher is a regular
-expression that tries all combinations, and 25 of them on a name of 40 letters do not end."""
+MAX_RULES = 100
+"""How many rules may hold in one directory, those of the directories around it included: each is tried on
+each entry in each pass."""
+
+_Spec = tuple[Pattern, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +31,47 @@ class BadRules:
 class Rules:
     """What holds in one directory: its own rules after those of the directories around it."""
 
-    layers: tuple[tuple[str, GitIgnoreSpec], ...] = ()
+    layers: tuple[tuple[str, _Spec], ...] = ()
 
-    def below(self, directory: str, spec: GitIgnoreSpec) -> Rules:
-        """These rules and `spec`, read in `directory` (`""` for the root, else ending in `/`)."""
-        return Rules((*self.layers, (directory, spec)))
+    @property
+    def count(self) -> int:
+        """How many rules there are."""
+        return sum(len(patterns) for _, patterns in self.layers)
+
+    def below(self, directory: str, patterns: _Spec) -> Rules:
+        """These rules and `patterns`, read in `directory` (`""` for the root, else ending in `/`)."""
+        return Rules((*self.layers, (directory, patterns)))
 
     def leave_out(self, path: str) -> bool:
         """Whether `path` (relative to the root; a directory's ends in `/`) is ignored.
 
-        The innermost file with an opinion decides. What lies below an ignored directory is never asked
-        for, so that, as in git, nothing in it can be taken back by a `!` rule.
+        The last rule of the innermost file that fits decides. What lies below an ignored directory is never
+        asked for, so that, as in git, nothing in it can be taken back by a `!` rule.
         """
-        for directory, spec in reversed(self.layers):
-            said = spec.check_file(path[len(directory) :]).include
-            if said is not None:
-                return said
+        for directory, patterns in reversed(self.layers):
+            inside = path[len(directory) :]
+            for pattern in reversed(patterns):
+                if pattern.fits(inside):
+                    return not pattern.is_negated
         return False
 
 
-def parse(data: bytes) -> GitIgnoreSpec | BadRules:
-    """The rules in the bytes of one file."""
+def parse(data: bytes, most: int = MAX_RULES) -> _Spec | BadRules:
+    """The rules in the bytes of one file, at most so many."""
     try:
-        lines = data.decode("utf-8-sig").splitlines()
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return BadRules(data[: error.start].count(b"\n") + 1, "the text is not UTF-8")
-    for number, line in enumerate(lines, start=1):
-        why = _wrong_with(line)
-        if why is not None:
+    patterns: list[Pattern] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        found = pattern_in(line.removesuffix("\r"))
+        if isinstance(found, str):
+            return BadRules(number, found)
+        if found is not None:
+            patterns.append(found)
+        if len(patterns) > most:
+            why = (
+                f"with this rule more than {MAX_RULES} hold here, those of the directories around it included"
+            )
             return BadRules(number, why)
-    return GitIgnoreSpec.from_lines(lines)
-
-
-def _wrong_with(line: str) -> str | None:
-    parts = line.split("/")
-    if (
-        max(re.sub(r"\*+", "*", part).count("*") for part in parts) > MAX_STARS
-        or parts.count("**") > MAX_STARS
-    ):
-        return f"a component of a pattern has at most {MAX_STARS} `*`, and a pattern at most {MAX_STARS} `**`"
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError as error:
-        return str(error)
-    return None
+    return tuple(patterns)

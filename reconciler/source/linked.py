@@ -28,7 +28,10 @@ def read_link(name: str, directory: int, path: str, root: str, root_fd: int) -> 
         inside = root.rstrip("/") + "/"
         if not real.startswith(inside):
             return Unusable("link_outside", "the link leads out of the tree. Put the file itself here")
-        with _holder(root_fd, real.removeprefix(inside), path) as (holder, target):
+        relative = real.removeprefix(inside)
+        if _is_hidden(relative):
+            return Unusable("link_hidden", "the link leads to what begins with a dot, which is never read")
+        with _holder(root_fd, relative, path) as (holder, target):
             content = read_entry(target, holder, path)
         if os.readlink(name, dir_fd=directory) != text:
             raise Unsettled.file(path, "was led elsewhere")
@@ -47,6 +50,14 @@ def link_mark(name: str, directory: int) -> tuple[int, int, str]:
     status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     text = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else ""
     return (status.st_ino, status.st_ctime_ns, text)
+
+
+def _is_hidden(relative: str) -> bool:
+    """Whether the walk would never come there: git's own files say where from, and with whose password.
+
+    A ConfigMap keeps its files in a directory that begins with two dots.
+    """
+    return any(name.startswith(".") and not name.startswith("..") for name in relative.split("/"))
 
 
 @contextlib.contextmanager

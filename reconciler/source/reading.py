@@ -76,6 +76,19 @@ def read_entry(name: str, directory: int, path: str) -> Content | Unusable:
     return content
 
 
+def read_file(path: str) -> Content | Unusable:
+    """Read a file that a person named: links on the way are theirs. Raises Unsettled as `read_entry` does."""
+    directory, name = os.path.split(os.path.realpath(path))
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        return unreadable("file", error)
+    try:
+        return read_entry(name, fd, path)
+    finally:
+        os.close(fd)
+
+
 def unreadable(what: str, error: OSError) -> Unusable:
     """What a person is told where the system refuses: permissions, an I/O error, no file descriptors left."""
     message = f"the {what} cannot be read: {error.strerror}. What it asked for before stays as it is"

@@ -34,15 +34,13 @@ class Snapshot:
 
     root: Path
     files: Mapping[str, SourceFile]
-    unreadable: tuple[str, ...]
+    unreadable: frozenset[str]
     revision: str | None
 
     def hides(self, path: str) -> bool:
         """Whether a name last seen in the file `path` may still be there, although it is not seen."""
-        return any(
-            path.startswith(hidden) if hidden == "" or hidden.endswith("/") else path == hidden
-            for hidden in self.unreadable
-        )
+        above = (path[: index + 1] for index, character in enumerate(path) if character == "/")
+        return not self.unreadable.isdisjoint(("", path, *above))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class Tree:
     def _snapshot(self, ground: Ground, seen: Walk) -> Snapshot:
         self._known = seen.files
         files = MappingProxyType(seen.files)
-        return Snapshot(Path(ground.root), files, tuple(seen.unreadable), ground.revision)
+        return Snapshot(Path(ground.root), files, frozenset(seen.unreadable), ground.revision)
 
 
 def _missing(broken: Broken) -> Missing:

@@ -71,7 +71,8 @@ class Walk:
             return outer
         path = prefix + ignore.NAME
         content = self._content(entry, fd, path)
-        said = ignore.parse(content.data) if isinstance(content, Content) else content
+        most = ignore.MAX_RULES - outer.count
+        said = ignore.parse(content.data, most) if isinstance(content, Content) else content
         match said:
             case Unusable():
                 self._refuse(path, said)

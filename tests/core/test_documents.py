@@ -118,6 +118,9 @@ def test_other_unicode_encodings_are_named_and_still_read_for_names(encoding):
         ("\u2028", "\\u2028"),
         ("\u202e", "order"),
         ("\u2066", "order"),
+        ("\u061c", "order"),
+        ("\u200e", "order"),
+        ("\u200f", "order"),
         ("\ufeff", "byte order mark"),
         ("\ufffe", "no character"),
     ],
@@ -131,8 +134,8 @@ def test_characters_that_nobody_sees_are_told_with_their_place(character, word):
     assert text.text == "a: ä\n# 😀\ufffdx\n"
 
 
-def test_windows_line_ends_and_marks_of_direction_are_fine():
-    assert the_faults("a: 1\r\nb: \u200fעברית\u200e\r\n".encode()) == []
+def test_windows_line_ends_and_joiners_are_fine():
+    assert the_faults("a: 1\r\nb: עברית می\u200cخواهم 👩\u200d💻\r\n".encode()) == []
 
 
 def test_many_bad_characters_are_told_once_there_are_twenty():

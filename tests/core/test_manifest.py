@@ -251,7 +251,7 @@ def test_no_pieces_of_yaml_raise_and_every_problem_has_a_place(head, pieces):
                 assert problem.message.isprintable()
 
 
-BIDI = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+BIDI = "".join(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=BIDI), max_size=60)
 NAMES = TEXT.filter(lambda name: 0 < len(name) <= 60)
 NUMBERS = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)

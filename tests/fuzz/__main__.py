@@ -7,8 +7,8 @@ replies    Explorer's replies
 --inputs 1000000   so many, then a report; without it, until Ctrl-C
 --slow-s 1         an input that takes longer fails (seconds of processor time)
 
-What failed is kept in `.fuzz`, and `python -m tests.fuzz TARGET --again FILE` tries it alone. What was found to
-be worth trying is kept there too, so that the next search begins where this one ended.
+What failed is kept in `.fuzz`, and `python -m tests.fuzz TARGET --again FILE` tries it alone. What was found
+to be worth trying is kept there too, so that the next search begins where this one ended.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ with atheris.instrument_imports(include=["reconciler.core", "reconciler.explorer
 
 PLACE = ROOT / ".fuzz"
 TOLD_EVERY = 50_000
-REPORT = "{inputs:,} inputs in {seconds:.0f} s: none failed, the slowest took {slowest_s:.3f} s, {mib:.0f} MiB at most"
+REPORT = (
+    "{inputs:,} inputs in {seconds:.0f} s: none failed, the slowest took {slowest_s:.3f} s, {mib:.0f} MiB"
+)
 
 
 class Trial:

@@ -46,12 +46,12 @@ def read_file(data: bytes) -> None:
 
 
 def read_large_file(data: bytes) -> None:
-    """The same bytes again and again, up to the largest file that is read: what costs more than its length."""
+    """The same bytes again and again, up to the largest file that is read: what costs too much."""
     read_file((data * (MAX_BYTES // max(1, len(data)) + 1))[:MAX_BYTES])
 
 
 def read_reply(data: bytes) -> None:
-    """One reply, whose first byte chooses its status: it ends as the protocol knows it, and never otherwise."""
+    """One reply, whose first byte chooses its status: it ends in a way that the protocol knows."""
     status = STATUSES[data[0] % len(STATUSES)] if data else 200
     body = data[1:]
     _check_reply(Reply(status, body))
@@ -122,13 +122,14 @@ MANIFESTS = (
     b"%YAML 1.2\n---\na: &x [1, 0x1F, .inf, 1:30, 1_0]\nb: *x\n? !t [k]\n: <<\n...\n",
 )
 YAML_WORDS = (
-    *(b"---\n", b"...\n", b"%YAML 1.2\n", b"%TAG ! tag:x\n", b"\n", b"\r\n", b"\t", b"  ", b" #", b"\xef\xbb\xbf"),
+    *(b"---\n", b"...\n", b"%YAML 1.2\n", b"%TAG ! tag:x\n", b"\n", b"\r\n", b"\t", b"  ", b" #"),
     *(b": ", b":\n", b"- ", b"? ", b"[", b"]", b"{", b"}", b", ", b'"', b"'", b"|\n", b"|2-\n", b">+\n"),
-    *(b"&a ", b"*a", b"!t ", b"!!str ", b"<<: ", b"no", b"012", b"0x1F", b"1:30", b"1_0", b".inf", b"~", b"="),
-    *(b"\\", b"\\ud83d", b"\\ude00", b"\\U0010ffff", b"\\x00", b"\\L", b"\x00", b"\xe2\x80\xae", b"\xe2\x80\xa8"),
-    *(b"metadata: ", b"name: ", b"labels: ", b"spec:\n", b"workflowId: ", b"input: ", b"rerun: ", b"suspend: "),
-    *(b"onChange: replace", b"onDelete: cancel", b"onUnknown: hold", b"dependsOn: [", b"9007199254740992"),
-)  # fmt: skip
+    *(b"&a ", b"*a", b"!t ", b"!!str ", b"<<: ", b"no", b"012", b"0x1F", b"1:30", b"1_0", b".inf", b"~"),
+    *(b"\\", b"\\ud83d", b"\\ude00", b"\\U0010ffff", b"\\x00", b"\\L", b"\x00", b"\xef\xbb\xbf"),
+    *(b"\xe2\x80\xae", b"\xe2\x80\xa8", b"metadata: ", b"name: ", b"labels: ", b"spec:\n", b"input: "),
+    *(b"workflowId: ", b"rerun: ", b"suspend: ", b"onChange: replace", b"onDelete: cancel"),
+    *(b"onUnknown: hold", b"dependsOn: [", b"9007199254740992", b"="),
+)
 REPLIES = (
     b'\0{"code":0,"data":{"id":2000},"message":"ok"}',
     b'\0{"code":200,"data":{"id":"1"}}',

@@ -134,7 +134,7 @@ class Garden:
     async def scan(self) -> Snapshot | PutOff | Missing:
         """What a pass sees."""
         await asyncio.sleep(0.001 + 0.01 * self.dice.random())
-        hidden: tuple[str, ...] = ()
+        hidden: frozenset[str] = frozenset()
         specs = self.specs
         if not self.is_calm and self.dice.random() < self.bad_scan_p:
             match self.dice.randrange(4):
@@ -145,7 +145,7 @@ class Garden:
                 case 2:
                     specs = {}
                 case _:
-                    hidden = tuple(f"{name}.yaml" for name in specs if self.dice.random() < 0.5)
+                    hidden = frozenset(f"{name}.yaml" for name in specs if self.dice.random() < 0.5)
                     specs = {name: it for name, it in specs.items() if f"{name}.yaml" not in hidden}
         files = {f"{name}.yaml": self._file(spec) for name, spec in sorted(specs.items())}
         return Snapshot(Path("/"), files, hidden, f"commit-{self._commits}")

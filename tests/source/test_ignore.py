@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import re
 import subprocess
+import time
 
 import pytest
 
-from reconciler.source.ignore import BadRules, Rules, parse
+from reconciler.source.ignore import MAX_RULES, BadRules, Rules, parse
 from tests.source.git import Repository
 
 
@@ -69,7 +72,90 @@ def test_text_that_is_not_utf8_is_told_by_its_line() -> None:
     assert said == BadRules(2, "the text is not UTF-8")
 
 
-def test_a_pattern_that_would_never_end_to_match_is_refused() -> None:
-    said = parse(b"*a" * 25 + b"b")
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "*a" * 25 + "b",
+        "**/*a*a*a/" * 20 + "b",
+        "**/" * 80 + "b",
+        "[a-a]*" * 40 + "b",
+    ],
+)
+def test_no_pattern_takes_long_whatever_it_is_tried_on(hostile: str) -> None:
+    """Each of these kept a matcher that tries combinations busy for longer than anybody waits."""
+    deep = "/".join(["a" * 60] * 64)
+    began_s = time.thread_time()
+    assert not rules(hostile).leave_out(deep)
+    assert time.thread_time() - began_s < 5
+
+
+def test_so_many_rules_hold_in_one_directory_and_no_more() -> None:
+    assert not isinstance(parse(b"a\n" * MAX_RULES), BadRules)
+    said = parse(b"# c\n\n" + b"a\n" * (MAX_RULES + 1))
     assert isinstance(said, BadRules)
-    assert "at most 3" in said.why
+    assert said.line == MAX_RULES + 3
+    assert "more than 100" in said.why
+    assert parse(b"a\n", most=0) == BadRules(1, said.why)
+
+
+PARTS = [
+    "a",
+    "b",
+    ".",
+    "*",
+    "**",
+    "?",
+    "/",
+    "/",
+    "[ab]",
+    "[!a]",
+    "[^-a]",
+    "[]a]",
+    "\\*",
+    "\\ ",
+    " ",
+    "!",
+    "#",
+]
+
+
+def test_git_and_we_agree_on_patterns_made_at_random(repository: Repository) -> None:
+    chance = random.Random(11)
+    paths = [
+        "/".join(
+            "".join(chance.choices("ab.*# ", k=chance.randint(1, 3))) for _ in range(chance.randint(1, 4))
+        )
+        for _ in range(60)
+    ]
+    paths = sorted({path for path in paths if not {"", ".", "..", ".git"} & set(path.split("/"))})
+    for _ in range(150):
+        line = "".join(chance.choices(PARTS, k=chance.randint(1, 6)))
+        if line[:1] == "!" or isinstance(parse(line.encode()), BadRules):
+            continue  # what takes back needs something to take back; what we refuse git takes for nothing
+        if re.search(r"[^/]\*\*|\*\*[^/]", line):
+            continue  # a star among others is one by git's manual, and not always by git
+        (repository.path / ".gitignore").write_text(line + "\n")
+        assert ours(line, paths) == gits(repository, paths), line
+
+
+def ours(line: str, paths: list[str]) -> set[str]:
+    """Those left out: by themselves, or with a directory that they lie in."""
+    holds = rules(line)
+
+    def is_out(path: str) -> bool:
+        above = [path[: index + 1] for index, character in enumerate(path) if character == "/"]
+        return any(map(holds.leave_out, [*above, path]))
+
+    return {path for path in paths if is_out(path)}
+
+
+def gits(repository: Repository, paths: list[str]) -> set[str]:
+    done = subprocess.run(
+        ["git", "check-ignore", "--stdin", "-z", "--no-index"],
+        cwd=repository.path,
+        input="\0".join(paths),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {path for path in done.stdout.split("\0") if path}

@@ -50,6 +50,17 @@ def test_a_link_out_of_the_tree_is_told_and_not_read(jobs: Path, root: int, targ
     assert told.code == "link_outside"
 
 
+@pytest.mark.parametrize("target", [".git/config", "a/.hidden.yaml", ".reconcilerignore"])
+def test_a_link_to_what_begins_with_a_dot_is_told_and_not_read(jobs: Path, root: int, target: str) -> None:
+    """Else a commit could have the URL in `.git/config`, and the password in it, told as a syntax error."""
+    (jobs / target).parent.mkdir(exist_ok=True)
+    (jobs / target).write_bytes(b"secret")
+    (jobs / "link.yaml").symlink_to(target)
+    told = read(jobs, root)
+    assert isinstance(told, Unusable)
+    assert told.code == "link_hidden"
+
+
 def test_a_link_out_of_the_tree_by_way_of_another_link_is_told(jobs: Path, root: int) -> None:
     (jobs / "etc").symlink_to("/etc")
     (jobs / "link.yaml").symlink_to("etc/passwd")

@@ -29,7 +29,7 @@ def test_a_snapshot_holds_every_manifest_by_its_relative_path(jobs: Path, tree: 
     seen = snapshot(tree)
     assert texts(seen) == {"a.yaml": "three", "b.json": "two", "team-a/x.yml": "one"}
     assert seen.root == jobs
-    assert seen.unreadable == ()
+    assert seen.unreadable == set()
     assert seen.revision is None
 
 
@@ -160,10 +160,10 @@ def test_names_in_a_file_that_cannot_be_understood_count_as_hidden(jobs: Path, t
     (jobs / "a.yaml").write_text("broken")
     (jobs / "b.yaml").write_text("one")
     seen = snapshot(tree)
-    assert seen.unreadable == ("a.yaml",)
+    assert seen.unreadable == {"a.yaml"}
     assert seen.hides("a.yaml")
     assert not seen.hides("b.yaml")
-    assert snapshot(tree).unreadable == ("a.yaml",)
+    assert snapshot(tree).unreadable == {"a.yaml"}
 
 
 def test_a_file_written_to_while_it_is_read_puts_the_pass_off(

@@ -51,7 +51,7 @@ def test_one_bad_file_stops_nothing_but_itself(jobs: Path, tree: Tree) -> None:
         "a-socket.yaml": "not_a_file",
     }
     assert texts(seen) == {"b.yaml": "one"}
-    assert seen.unreadable == ("a-fifo.yaml", "a-large.yaml", "a-link.yaml", "a-socket.yaml")
+    assert seen.unreadable == {"a-fifo.yaml", "a-large.yaml", "a-link.yaml", "a-socket.yaml"}
     assert snapshot(tree).files["a-fifo.yaml"] is seen.files["a-fifo.yaml"]
 
 
