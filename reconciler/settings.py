@@ -11,13 +11,14 @@ import difflib
 import os
 import re
 import ssl
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
+from reconciler.core.policy import EVERYTHING, Policy
 from reconciler.errors import SettingProblem, SettingsWrong
+from reconciler.policy_file import policy_at, toml_at
 from reconciler.setting_kinds import (
     DURATION,
     EXCLUSIVE,
@@ -76,6 +77,9 @@ class Settings:
     jobs_dir: Annotated[Path, PATH, "The directory of manifests; it may be a symbolic link."] = Path("jobs.d")
     state: Annotated[Path, PATH, "The file that remembers every run."] = Path(".reconciler/state.db")
     listen: Annotated[Address, LISTEN, "Where metrics, probes and the status page are served."] = _LOOPBACK
+    policy: Annotated[
+        Path | None, PATH, "Who may ask for what: a TOML file outside the directory of manifests."
+    ] = None
     resync_s: Annotated[float, DURATION, "The whole tree is looked at again at least this often."] = 60.0
     poll_s: Annotated[float, DURATION, "How often running jobs are asked for while they are young."] = 5.0
     settle_s: Annotated[
@@ -113,6 +117,9 @@ class Settings:
     ] = "info"
     written_as: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     """How the person wrote each setting that was given, by its field's name: for errors."""
+
+    allowed: Policy = field(default=EVERYTHING, repr=False)
+    """What the file named by `policy` says; everything is allowed where none is named."""
 
     def explorer(self) -> Explorer:
         """What is needed to speak with Explorer. Raises SettingsWrong with all that is missing or wrong."""
@@ -191,6 +198,10 @@ def load(
         except ValueError:
             problems.append(SettingProblem(one.written_as, kind.shown(one.found), f"it takes {kind.takes}"))
     settings = Settings(**values, written_as={name: one.written_as for name, one in written.items()})
+    if settings.policy is not None:
+        allowed, flaws = policy_at(settings.policy, settings.jobs_dir, _written_as(settings, "policy"))
+        problems += flaws
+        settings = replace(settings, allowed=allowed)
     if needs_explorer:
         unread = {variable(name) for name in written.keys() - values.keys()}  # told already, not missing
         problems += [problem for problem in _of_explorer(settings) if problem.setting not in unread]
@@ -256,15 +267,12 @@ def _row(name: str, default: object) -> str:
     return f"| `{variable(name)}` | {f'`{shown}`' if shown else '—'} | {kind.takes} | {meaning} |"
 
 
-def _toml_table(path: Path, problems: list[SettingProblem]) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        problems.append(SettingProblem(str(path), f"unreadable: {error.strerror}", "it takes a TOML file"))
-    except ValueError as error:  # bytes that are no UTF-8 as well as text that is no TOML
-        why = "no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        problems.append(SettingProblem(str(path), f"no TOML file: {why}", "see docs/settings.md"))
-    return {}
+def _toml_table(path: Path, problems: list[SettingProblem]) -> Mapping[str, object]:
+    table = toml_at(path, "docs/settings.md")
+    if isinstance(table, SettingProblem):
+        problems.append(table)
+        return {}
+    return table
 
 
 def _known(

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reconciler"
 
 _BELOW = frozenset({"core", "errors"})
-_ENGINE = frozenset({*_BELOW, "source", "store", "explorer", "settings", "setting_kinds", "engine"})
+_SETTINGS = frozenset({"settings", "setting_kinds", "policy_file"})
+_ENGINE = frozenset({*_BELOW, *_SETTINGS, "source", "store", "explorer", "engine"})
 _EDGE = frozenset({*_ENGINE, "ops", "cli", "sandbox", ""})
 
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
@@ -28,7 +29,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "cli": _EDGE,
     "errors": frozenset(),
     "setting_kinds": _BELOW,
-    "settings": _BELOW | {"setting_kinds"},
+    "policy_file": _BELOW,
+    "settings": _BELOW | {"setting_kinds", "policy_file"},
     "": frozenset(),
     "__main__": frozenset({"cli"}),
 }

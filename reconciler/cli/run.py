@@ -22,7 +22,7 @@ from reconciler.cli.client import explorer_of, explorer_of_sandbox
 from reconciler.cli.get import items_table
 from reconciler.cli.holder import holder
 from reconciler.core.fault import Code
-from reconciler.core.manifest import read
+from reconciler.core.policy import reader_under
 from reconciler.engine.daemon import Daemon
 from reconciler.engine.gate import Gate
 from reconciler.engine.parts import Parts, wire
@@ -175,7 +175,8 @@ class _Launch:
             return time.time_ns() // 1_000_000
 
         def parts_of(store: SqliteStore, status: Status) -> Parts:
-            scan = functools.partial(in_thread, Tree(settings.jobs_dir, read).scan)
+            tree = Tree(settings.jobs_dir, reader_under(settings.allowed))
+            scan = functools.partial(in_thread, tree.scan)
             watch_of = functools.partial(Watch, settings.jobs_dir)
             parts = wire(settings, store, explorer, gate, scan, watch_of, metrics, status, now_ms)
             observer.tell = parts.committed

@@ -12,10 +12,13 @@ import click
 from reconciler.cli import options
 from reconciler.cli.render import plain
 from reconciler.core.desired import Desired, desired_of
-from reconciler.core.manifest import read
-from reconciler.core.model import Document, Manifest, Problem
+from reconciler.core.model import Document, Invalid, Manifest, Problem
+from reconciler.core.policy import limited, reader_under
 from reconciler.engine.planning import scan
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.settings import Settings
+from reconciler.source.putoff import Unsettled
+from reconciler.source.reading import Content, read_file
 
 
 @click.command()
@@ -24,9 +27,13 @@ from reconciler.errors import ExitCode
 @options.config
 @options.jobs_dir
 def validate(paths: Sequence[Path], output: str, config: Path | None, jobs_dir: str | None) -> int:
-    """Check manifests: files or directories, by default the jobs directory."""
-    places = paths or (options.settings_of(config, jobs_dir=jobs_dir).jobs_dir,)
-    desired = desired_of(document for place in places for document in _documents(place))
+    """Check manifests: files or directories, by default the jobs directory.
+
+    With RECONCILER_POLICY, also whether they may ask for what they ask for. How many a rule allows is only
+    checked for the whole directory.
+    """
+    settings = options.settings_of(config, jobs_dir=jobs_dir)
+    desired = _whole(settings) if not paths else desired_of(_named(paths, settings))
     valid = sum(isinstance(wish, Manifest) for wish in desired.wishes.values())
     if output == "json":
         click.echo(json.dumps(_as_json(valid, desired.problems), ensure_ascii=False, indent=2))
@@ -35,13 +42,45 @@ def validate(paths: Sequence[Path], output: str, config: Path | None, jobs_dir: 
     return ExitCode.FAILED if desired.problems else ExitCode.DONE
 
 
-def _documents(place: Path) -> Iterator[Document]:
-    if place.is_file():
-        named = os.fsencode(place).decode(errors="backslashreplace")  # whatever was typed, as text
-        yield from read(named, place.read_bytes())
-        return
-    for file in scan(place).files.values():
+def _whole(settings: Settings) -> Desired:
+    found = scan(settings.jobs_dir, reader_under(settings.allowed))
+    documents = (document for file in found.files.values() for document in file.documents)
+    return limited(desired_of(documents), settings.allowed)
+
+
+def _named(places: Sequence[Path], settings: Settings) -> Iterator[Document]:
+    for place in places:
+        if os.path.isdir(place) or not os.path.lexists(place):  # noqa: PTH112 - Path's raises for some
+            yield from _in_directory(place, settings)
+        else:
+            yield from _in_file(place, settings)
+
+
+def _in_directory(place: Path, settings: Settings) -> Iterator[Document]:
+    below = _in_tree(place, settings.jobs_dir)
+    read = reader_under(settings.allowed, lambda path: f"{below}/{path}" if below else path)
+    for file in scan(place, read).files.values():
         yield from file.documents
+
+
+def _in_file(place: Path, settings: Settings) -> tuple[Document, ...]:
+    named = os.fsencode(place).decode(errors="backslashreplace")  # whatever was typed, as text
+    try:
+        content = read_file(os.fspath(place))
+    except Unsettled as unsettled:
+        raise ReconcilerError(f"{unsettled}; try again") from None
+    if not isinstance(content, Content):
+        problem = Problem(named, content.line, 1, "", content.code, content.message)
+        return (Invalid(None, named, content.line, (problem,)),)
+    in_tree = _in_tree(place, settings.jobs_dir) or named
+    return reader_under(settings.allowed, lambda _: in_tree)(named, content.data)
+
+
+def _in_tree(place: Path, jobs_dir: Path) -> str:
+    """A place's path within the jobs directory; nothing for what lies outside it."""
+    real, root = Path(os.path.realpath(place)), Path(os.path.realpath(jobs_dir))
+    path = str(real.relative_to(root)) if real.is_relative_to(root) and real != root else ""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _as_json(valid: int, problems: Sequence[Problem]) -> dict[str, object]:

@@ -31,9 +31,9 @@ _PROLOG_TEXT = re.compile(_PROLOG)
 _NOTHING = re.compile(rb"(?:---(?=\s|\Z))?(?:[ \t\r]*(?:#[^\n]*)?(?:\n|\Z))*")
 _VERSION = re.compile(r"%YAML[ \t]+1\.[12][ \t]*(?:[ \t]#.*)?\r?")
 
-# C0 and C1 controls but tab and newlines, a carriage return alone, bidirectional marks, overrides and isolates
-# (Bidi_Control in UAX #9), the three line breaks that only YAML 1.1 has, byte order marks, and what no Unicode
-# text may carry.
+# C0 and C1 controls but tab and newlines, a carriage return alone, bidirectional marks, overrides and
+# isolates (Bidi_Control in UAX #9), the three line breaks that only YAML 1.1 has, byte order marks, and what
+# no Unicode text may carry.
 _BAD = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
     "|\r(?!\n)"

@@ -57,6 +57,8 @@ class Code(StrEnum):
     MISSING_FIELD = "missing_field"
     UNKNOWN_FIELD = "unknown_field"
     NOT_YET_SUPPORTED = "not_yet_supported"
+    NOT_ALLOWED = "not_allowed"
+    TOO_MANY_MANIFESTS = "too_many_manifests"
 
 
 MEANING: Mapping[Code, str] = {
@@ -83,6 +85,8 @@ MEANING: Mapping[Code, str] = {
     Code.MISSING_FIELD: "A field that every manifest has is not there.",
     Code.UNKNOWN_FIELD: "There is no such field.",
     Code.NOT_YET_SUPPORTED: "The field is described, but this version does not act on it yet.",
+    Code.NOT_ALLOWED: "The operator's policy does not allow this here.",
+    Code.TOO_MANY_MANIFESTS: "The operator's policy allows fewer manifests here.",
 }
 """One sentence for each code, for the reference page."""
 

@@ -49,7 +49,8 @@ spec:
   than tab and newline, and characters that change the order in which text is shown. Long text, a query for
   example, goes into a block: `query: |`.
 - At most 32 mappings and lists stand inside each other, and a document has at most 20,000 keys, values,
-  beginnings and ends.
+  beginnings and ends. [Inputs and their limits](security.md#manifests) lists them all.
+- An operator may narrow [who may ask for what](policy.md).
 
 ## Fields
 """

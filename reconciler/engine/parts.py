@@ -339,6 +339,7 @@ def wire(
         queue=queue,
         telemetry=telemetry,
         max_new=settings.max_new,
+        policy=settings.allowed,
         now_ms=now_ms,
         on_queued=workers.queued.set,
         settles_in_ms=lambda: int(1000 * (started_s + settings.settle_s - now_s())),

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.desired import Desired, desired_of, wishes_of
-from reconciler.core.manifest import read
 from reconciler.core.model import Manifest
 from reconciler.core.plan import Plan, World, plan
+from reconciler.core.policy import EVERYTHING, Policy, limited, reader_under
 from reconciler.core.sighting import Presence
 from reconciler.errors import ReconcilerError
-from reconciler.source.tree import Missing, PutOff, Snapshot, Tree
-from reconciler.store.reading import Reader
+from reconciler.source.tree import Missing, PutOff, Reader, Snapshot, Tree
+from reconciler.store.reading import Reader as StateReader
 
 PUT_OFFS = 5
 """How many scans that saw the tree change are followed by another."""
@@ -30,13 +30,16 @@ class Planning:
     plan: Plan
 
 
-def plan_tree(jobs_dir: Path, reader: Reader | None, now_ms: int, max_new: int) -> Planning:
+def plan_tree(
+    jobs_dir: Path, reader: StateReader | None, now_ms: int, max_new: int, policy: Policy = EVERYTHING
+) -> Planning:
     """Plan for the tree as it is now, against a state; None is a state that does not exist yet.
 
     Raises ReconcilerError if the tree cannot be read consistently.
     """
-    snapshot = scan(jobs_dir)
-    desired = desired_of(document for file in snapshot.files.values() for document in file.documents)
+    snapshot = scan(jobs_dir, reader_under(policy))
+    documents = (document for file in snapshot.files.values() for document in file.documents)
+    desired = limited(desired_of(documents), policy)
     sightings = reader.sightings() if reader else {}
     known = {name: it.path for name, it in sightings.items() if it.presence is not Presence.DELETED}
     wishes = wishes_of(desired, known, {}, snapshot.hides)
@@ -45,7 +48,7 @@ def plan_tree(jobs_dir: Path, reader: Reader | None, now_ms: int, max_new: int) 
     return Planning(desired, world, plan(wishes, world, now_ms, max_new=max_new))
 
 
-def scan(jobs_dir: Path) -> Snapshot:
+def scan(jobs_dir: Path, read: Reader) -> Snapshot:
     """One consistent snapshot, tried again while the tree changes. Raises ReconcilerError for none."""
     tree = Tree(jobs_dir, read)
     for _ in range(PUT_OFFS):

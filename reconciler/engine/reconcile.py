@@ -32,6 +32,7 @@ from reconciler.core.plan import (
     World,
     plan,
 )
+from reconciler.core.policy import EVERYTHING, Policy, limited
 from reconciler.core.sighting import Presence, Sighting, sighting_of
 from reconciler.engine.tasks import FirstListing, Queue, Submission, key_of_listing
 from reconciler.engine.telemetry import Telemetry
@@ -86,6 +87,9 @@ class Reconciler:
 
     settles_in_ms: Callable[[], int] = lambda: 0
     """How long until a restored state's workflows may be listed."""
+
+    policy: Policy = EVERYTHING
+    """How many manifests may stand where. What each may ask for `scan` has seen to."""
 
     plan: Plan = field(default_factory=lambda: Plan((), (), (), is_guarded=False))
     """The latest plan, over all names that were not settled."""
@@ -155,7 +159,8 @@ class Reconciler:
 
     async def _compare(self, snapshot: Snapshot) -> PassResult:
         known = self._known()
-        desired = desired_of(document for file in snapshot.files.values() for document in file.documents)
+        documents = (document for file in snapshot.files.values() for document in file.documents)
+        desired = limited(desired_of(documents), self.policy)
         if known and not desired.wishes and not desired.nameless:
             return Emptied(len(known))
         self.desired, self.revision = desired, snapshot.revision

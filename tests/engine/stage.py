@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.manifest import read
 from reconciler.core.model import Name, RunKey
+from reconciler.core.policy import reader_under
 from reconciler.engine.daemon import Daemon
 from reconciler.engine.gate import Gate
 from reconciler.engine.parts import Parts, wire
@@ -204,7 +204,7 @@ class Stage:
 
     def wire(self, store: SqliteStore, status: Status) -> Parts:
         gate = Gate(self.settings.rate, self.told, time.monotonic)
-        scan = partial(in_thread, Tree(self.settings.jobs_dir, read).scan)
+        scan = partial(in_thread, Tree(self.settings.jobs_dir, reader_under(self.settings.allowed)).scan)
 
         def watch_of(_hint: Any) -> Any:
             return self.ears

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.manifest import read
 from reconciler.core.plan import Plan
 from reconciler.core.reason import Reason
 from reconciler.engine import planning as module
@@ -96,7 +97,7 @@ def test_a_tree_that_keeps_changing_is_an_error_in_the_end(
     monkeypatch.setattr(module, "Tree", _Restless)
     _Restless.left = PUT_OFFS
     with pytest.raises(ReconcilerError, match="keeps changing: git's HEAD moved; try again"):
-        scan(tmp_path)
+        scan(tmp_path, read)
 
 
 def test_a_tree_that_is_quiet_after_a_while_is_read(tmp_path: Path) -> None:
@@ -105,6 +106,6 @@ def test_a_tree_that_is_quiet_after_a_while_is_read(tmp_path: Path) -> None:
     lock = tmp_path / ".git" / "index.lock"
     lock.write_text("")
     with pytest.raises(ReconcilerError, match="keeps changing"):
-        scan(tmp_path)
+        scan(tmp_path, read)
     lock.unlink()
-    assert scan(tmp_path).files == {}
+    assert scan(tmp_path, read).files == {}

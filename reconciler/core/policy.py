@@ -1,0 +1,261 @@
+"""Who may ask for what: the operator's rules, by path, and what they say to a manifest. Pure.
+
+As in CODEOWNERS, the last rule that fits a path decides alone, and what no rule fits may ask for anything.
+Which file the rules stand in, and that it is none of the tree's, is the business of `policy_file`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from reconciler.core.compose import Place
+from reconciler.core.desired import Desired
+from reconciler.core.fault import Code, Path, quoted
+from reconciler.core.glob import Pattern, pattern_in
+from reconciler.core.manifest import places_in, read
+from reconciler.core.model import (
+    Document,
+    Invalid,
+    Manifest,
+    Name,
+    OnChange,
+    OnDelete,
+    OnUnknown,
+    Problem,
+    WorkflowId,
+)
+
+MAX_RULES = 1_000
+"""Rules of one policy: each is tried on each file that is read."""
+
+_MOST_SHOWN = 5
+"""Workflow IDs that a message lists."""
+
+_WORKFLOW_ID = re.compile(r"[1-9][0-9]{0,39}")
+_ASK = "or ask whoever keeps the policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What manifests below one path may ask for.
+
+    `workflow_ids` None stands for any workflow, `max_manifests` None for any number.
+    """
+
+    number: int
+    path: str
+    pattern: Pattern
+    workflow_ids: frozenset[WorkflowId] | None = None
+    max_manifests: int | None = None
+    may_resubmit: bool = True
+    may_cancel: bool = True
+    may_replace: bool = True
+
+    def __str__(self) -> str:
+        return f"rule {self.number} of the policy ({quoted(self.path)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The operator's rules, in their order. Without any, everything is allowed."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def rule_for(self, path: str) -> Rule | None:
+        """The last rule that fits the path (relative to the tree), or a directory that it lies in."""
+        above = [path[: index + 1] for index, character in enumerate(path) if character == "/"]
+        places = (path, *reversed(above))
+        return next((it for it in reversed(self.rules) if any(map(it.pattern.fits, places))), None)
+
+
+EVERYTHING = Policy()
+"""The policy without a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing wrong with a policy: where it stands, what was found, and what it takes instead."""
+
+    where: str
+    found: str
+    takes: str
+
+
+def reader_under(
+    policy: Policy, in_tree: Callable[[str], str] = str
+) -> Callable[[str, bytes], tuple[Document, ...]]:
+    """`manifest.read`, with what is outside the policy invalid.
+
+    `in_tree` gives a file's path within the tree that the policy is for, where it is read by another.
+    """
+
+    def read_allowed(path: str, data: bytes) -> tuple[Document, ...]:
+        documents, rule = read(path, data), policy.rule_for(in_tree(path))
+        if rule is None or not any(map(_offences_against(rule), documents)):
+            return documents
+        spots = places_in(data)
+        return tuple(_judged(document, rule, spots.get(document.line, {})) for document in documents)
+
+    return read_allowed
+
+
+def limited(desired: Desired, policy: Policy) -> Desired:
+    """The tree's wishes, in which each rule has no more manifests than it allows.
+
+    The first by path and line are those that count, whatever came first in time: two looks at one tree give
+    the same answer.
+    """
+    if all(rule.max_manifests is None for rule in policy.rules):
+        return desired
+    counts: Counter[int] = Counter()
+    wishes: dict[Name, Manifest | Invalid] = dict(desired.wishes)
+    valid = [wish for wish in wishes.values() if isinstance(wish, Manifest)]
+    for manifest in sorted(valid, key=lambda it: (it.path, it.line)):
+        rule = policy.rule_for(manifest.path)
+        if rule is None or rule.max_manifests is None:
+            continue
+        counts[rule.number] += 1
+        if counts[rule.number] > rule.max_manifests:
+            wishes[manifest.name] = _one_too_many(manifest, rule, counts[rule.number])
+    return replace(desired, wishes=wishes)
+
+
+def policy_in(table: Mapping[str, object]) -> tuple[Policy, list[Flaw]]:
+    """The policy that a TOML file holds, and all that is wrong with it."""
+    flaws = [_unknown(key, key, ("rule",)) for key in table if key != "rule"]
+    written = table.get("rule", [])
+    if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):
+        return Policy(), [*flaws, Flaw("rule", "not a list of tables", "it takes [[rule]] above each rule")]
+    if len(written) > MAX_RULES:
+        found = f"there {len(written):,} times"
+        return Policy(), [*flaws, Flaw("rule", found, f"at most {MAX_RULES:,} are read")]
+    rules = [_rule(number, one, flaws) for number, one in enumerate(written, start=1)]
+    return Policy(tuple(rule for rule in rules if rule is not None)), flaws
+
+
+_Offence = tuple[str, str]
+"""A field of `spec`, and what is to be said of it."""
+
+
+def _offences_against(rule: Rule) -> Callable[[Document], list[_Offence]]:
+    return lambda document: list(_offences(document, rule)) if isinstance(document, Manifest) else []
+
+
+def _offences(manifest: Manifest, rule: Rule) -> Iterator[_Offence]:
+    if rule.workflow_ids is not None and manifest.workflow_id not in rule.workflow_ids:
+        found = f"spec.workflowId is {manifest.workflow_id}; {rule} allows {_listed(rule.workflow_ids)}"
+        yield "workflowId", f"{found}. Take one of these, {_ASK}" if rule.workflow_ids else found
+    if manifest.on_unknown is OnUnknown.RESUBMIT and not rule.may_resubmit:
+        yield "onUnknown", _not_allowed("spec.onUnknown is resubmit", rule)
+    if manifest.on_delete is OnDelete.CANCEL and not rule.may_cancel:
+        yield "onDelete", _not_allowed("spec.onDelete is cancel", rule)
+    if manifest.on_change is OnChange.REPLACE and not rule.may_replace:
+        yield "onChange", _not_allowed("spec.onChange is replace", rule)
+
+
+def _not_allowed(found: str, rule: Rule) -> str:
+    return f"{found}, which {rule} does not allow. Write another word, {_ASK}"
+
+
+def _listed(workflow_ids: frozenset[WorkflowId]) -> str:
+    ids = sorted(workflow_ids, key=lambda it: (len(it), it))
+    more = len(ids) - _MOST_SHOWN
+    return ", ".join(ids[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "") or "none"
+
+
+def _judged(document: Document, rule: Rule, spots: Mapping[Path, Place]) -> Document:
+    offences = _offences_against(rule)(document)
+    if not offences:
+        return document
+    problems = []
+    for field, message in offences:
+        spot = spots.get(("spec", field))
+        line, column = spot.value if spot else (document.line, 1)
+        code = Code.NOT_ALLOWED.value
+        problems.append(Problem(document.path, line, column, f"/spec/{field}", code, message))
+    problems.sort(key=lambda problem: (problem.line, problem.column))
+    return Invalid(document.name, document.path, document.line, tuple(problems))
+
+
+def _one_too_many(manifest: Manifest, rule: Rule, number: int) -> Invalid:
+    allowed = f"{rule.max_manifests} manifest{'' if rule.max_manifests == 1 else 's'}"
+    message = f"{rule} allows {allowed}, and by path and line this is number {number}. Remove another, {_ASK}"
+    code = Code.TOO_MANY_MANIFESTS.value
+    problem = Problem(manifest.path, manifest.line, 1, "/metadata/name", code, message)
+    return Invalid(manifest.name, manifest.path, manifest.line, (problem,))
+
+
+_TRUE_OR_FALSE = "it takes true or false"
+
+
+def _rule(number: int, written: Mapping[str, object], flaws: list[Flaw]) -> Rule | None:
+    """One rule; None, with the reasons among `flaws`, for one that cannot be used."""
+    before = len(flaws)
+    where = f"rule {number}"
+    flaws += [_unknown(f"{where}: {key}", key, _FIELDS) for key in written if key not in _FIELDS]
+    path = written.get("path")
+    pattern = _pattern(f"{where}: path", path, flaws)
+    workflow_ids = _workflow_ids(f"{where}: workflows", written.get("workflows"), flaws)
+    most = written.get("max_manifests")
+    if most is not None and not (type(most) is int and most >= 0):
+        flaws.append(Flaw(f"{where}: max_manifests", _shown(most), "it takes a whole number from 0 up"))
+    for key in _SWITCHES:
+        if type(written.get(key, True)) is not bool:
+            flaws.append(Flaw(f"{where}: {key}", _shown(written[key]), _TRUE_OR_FALSE))
+    if pattern is None or len(flaws) > before:
+        return None
+    return Rule(
+        number=number,
+        path=str(path),
+        pattern=pattern,
+        workflow_ids=workflow_ids,
+        max_manifests=most if isinstance(most, int) else None,
+        may_resubmit=written.get("on_unknown_resubmit", True) is True,
+        may_cancel=written.get("on_delete_cancel", True) is True,
+        may_replace=written.get("on_change_replace", True) is True,
+    )
+
+
+_SWITCHES = ("on_unknown_resubmit", "on_delete_cancel", "on_change_replace")
+_FIELDS = ("path", "workflows", "max_manifests", *_SWITCHES)
+
+
+def _pattern(where: str, path: object, flaws: list[Flaw]) -> Pattern | None:
+    takes = 'it takes a pattern as in .gitignore, such as "/team-a/" or "*.yaml"'
+    if path is None:
+        flaws.append(Flaw(where, "not set", takes))
+        return None
+    found = pattern_in(path) if isinstance(path, str) else None
+    if isinstance(found, str):
+        flaws.append(Flaw(where, f"{_shown(path)}, in which {found}", takes))
+    elif found is None or found.is_negated:
+        flaws.append(Flaw(where, _shown(path), takes))
+    else:
+        return found
+    return None
+
+
+def _workflow_ids(where: str, written: object, flaws: list[Flaw]) -> frozenset[WorkflowId] | None:
+    if written is None:
+        return None
+    takes = "it takes a list of workflow IDs; without it any is allowed"
+    if not isinstance(written, list):
+        flaws.append(Flaw(where, _shown(written), takes))
+        return None
+    odd = [one for one in written if type(one) not in (int, str) or not _WORKFLOW_ID.fullmatch(str(one))]
+    flaws += [Flaw(where, f"a list with {_shown(one)} in it", takes) for one in odd[:1]]
+    return frozenset(WorkflowId(str(one)) for one in written)
+
+
+def _unknown(where: str, key: str, fields: tuple[str, ...]) -> Flaw:
+    near = get_close_matches(key[:60], fields, n=1)
+    takes = f"the nearest that exists is {near[0]}" if near else f"there is {', '.join(fields)}"
+    return Flaw(where, "no part of a policy", takes)
+
+
+def _shown(found: object) -> str:
+    return quoted(found) if isinstance(found, str) else quoted(str(found))[1:-1]
