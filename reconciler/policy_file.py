@@ -28,9 +28,13 @@ def toml_at(path: Path, reference: str) -> Mapping[str, object] | SettingProblem
         return tomllib.loads(data.decode())
     except OSError as error:
         return SettingProblem(str(path), f"unreadable: {error.strerror}", "it takes a TOML file")
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or lists a thousand deep
-        why = "no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        return SettingProblem(str(path), f"no TOML file: {why}", f"see {reference}")
+    except UnicodeDecodeError:
+        why = "no UTF-8"
+    except RecursionError:
+        why = "lists stand too deep inside each other"
+    except ValueError as error:
+        why = str(error)
+    return SettingProblem(str(path), f"no TOML file: {why}", f"see {reference}")
 
 
 def policy_at(path: Path, jobs_dir: Path, written_as: str) -> tuple[Policy, list[SettingProblem]]:

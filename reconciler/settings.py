@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
+from reconciler.core.fault import quoted
 from reconciler.core.policy import EVERYTHING, Policy
 from reconciler.errors import SettingProblem, SettingsWrong
 from reconciler.policy_file import policy_at, toml_at
@@ -295,14 +296,19 @@ def _misspelt(
     for written in sorted(environ):
         is_ours = written.startswith(PREFIX) and not _OF_KUBERNETES.fullmatch(written)
         if is_ours and written not in variables | NOT_SETTINGS:
-            yield SettingProblem(written, "not a setting", _nearest(written, variables))
+            yield SettingProblem(_visible(written), "not a setting", _nearest(written, variables))
     for key in table:
         if key not in KINDS:
-            yield SettingProblem(f"{path}: {key}", "not a setting", _nearest(key, KINDS))
+            yield SettingProblem(f"{path}: {_visible(key)}", "not a setting", _nearest(key, KINDS))
+
+
+def _visible(name: str) -> str:
+    """A name that somebody made up, on one line and not endless."""
+    return quoted(name)[1:-1]
 
 
 def _nearest(written: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(written, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(written[:60], names, n=1, cutoff=0.6)
     return f"the nearest that exists is {near[0]}" if near else "docs/settings.md lists all that exist"
 
 

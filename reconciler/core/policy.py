@@ -126,7 +126,7 @@ def limited(desired: Desired, policy: Policy) -> Desired:
 
 def policy_in(table: Mapping[str, object]) -> tuple[Policy, list[Flaw]]:
     """The policy that a TOML file holds, and all that is wrong with it."""
-    flaws = [_unknown(key, key, ("rule",)) for key in table if key != "rule"]
+    flaws = [_unknown("", key, ("rule",)) for key in table if key != "rule"]
     written = table.get("rule", [])
     if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):
         return Policy(), [*flaws, Flaw("rule", "not a list of tables", "it takes [[rule]] above each rule")]
@@ -196,7 +196,7 @@ def _rule(number: int, written: Mapping[str, object], flaws: list[Flaw]) -> Rule
     """One rule; None, with the reasons among `flaws`, for one that cannot be used."""
     before = len(flaws)
     where = f"rule {number}"
-    flaws += [_unknown(f"{where}: {key}", key, _FIELDS) for key in written if key not in _FIELDS]
+    flaws += [_unknown(f"{where}: ", key, _FIELDS) for key in written if key not in _FIELDS]
     path = written.get("path")
     pattern = _pattern(f"{where}: path", path, flaws)
     workflow_ids = _workflow_ids(f"{where}: workflows", written.get("workflows"), flaws)
@@ -254,7 +254,7 @@ def _workflow_ids(where: str, written: object, flaws: list[Flaw]) -> frozenset[W
 def _unknown(where: str, key: str, fields: tuple[str, ...]) -> Flaw:
     near = get_close_matches(key[:60], fields, n=1)
     takes = f"the nearest that exists is {near[0]}" if near else f"there is {', '.join(fields)}"
-    return Flaw(where, "no part of a policy", takes)
+    return Flaw(where + quoted(key)[1:-1], "no part of a policy", takes)
 
 
 def _shown(found: object) -> str:
