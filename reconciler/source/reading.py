@@ -116,9 +116,8 @@ def _open_and_read(name: str, directory: int, path: str) -> Content | Unusable:
     try:
         before = os.fstat(fd)
         if before.st_size > MAX_BYTES:
-            return Unusable(
-                "too_large", f"the file has {before.st_size} bytes, more than {MAX_BYTES}. Split it"
-            )
+            found = f"the file has {before.st_size:,} bytes; at most {MAX_BYTES:,} are read"
+            return Unusable("too_large", f"{found}. Split it into several files")
         data = _read_up_to(fd, MAX_BYTES + 1)
         if len(data) != before.st_size:
             raise Unsettled.file(path, "was written to")

@@ -1,4 +1,4 @@
-"""Named nasty trees: how each is made, and what is told of it, to the letter. All go into one tree as well."""
+"""Named nasty trees: how each is made, and what is told of it, to the letter."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ def _in_directory(make: Callable[[Path], None], name: str) -> Callable[[Path], N
     return inside
 
 
+_TOO_LARGE = "; at most 262,144 are read. Split it into several files"
 _NO_FILE = "; a manifest is a regular file"
 _SECOND = (
     "metadata.name 'twice' stands also at {}.yaml:1; a name is unique in the tree. Rename or remove all but"
@@ -178,15 +179,15 @@ NASTY: dict[str, Nasty] = {
     ),
     "eight gigabytes of nothing": Nasty(
         _sparse,
-        ("huge.yaml:1:1 too_large: the file has 8589934592 bytes, more than 262144. Split it",),
+        ("huge.yaml:1:1 too_large: the file has 8,589,934,592 bytes" + _TOO_LARGE,),
     ),
     "a byte more than is read": Nasty(
         _file("big.yaml", b"#" * 262_145),
-        ("big.yaml:1:1 too_large: the file has 262145 bytes, more than 262144. Split it",),
+        ("big.yaml:1:1 too_large: the file has 262,145 bytes" + _TOO_LARGE,),
     ),
     "rules of more than 256 KiB": Nasty(
         _file(".reconcilerignore", b"#" * 262_145),
-        (".reconcilerignore:1:1 too_large: the file has 262145 bytes, more than 262144. Split it",),
+        (".reconcilerignore:1:1 too_large: the file has 262,145 bytes" + _TOO_LARGE,),
     ),
     "a name that is not UTF-8": Nasty(
         _file("caf\udce9.yaml", b"x"),

@@ -32,7 +32,8 @@ def test_a_file_of_the_largest_size_is_read_and_one_byte_more_is_not(tmp_path: P
     (tmp_path / "b.yaml").write_bytes(b"a" * (MAX_BYTES + 1))
     assert isinstance(read_entry("a.yaml", directory, "a.yaml"), Content)
     refused = read_entry("b.yaml", directory, "b.yaml")
-    assert refused == Unusable("too_large", "the file has 262145 bytes, more than 262144. Split it")
+    told = "the file has 262,145 bytes; at most 262,144 are read. Split it into several files"
+    assert refused == Unusable("too_large", told)
 
 
 def test_what_is_no_regular_file_is_told_and_never_opened(
