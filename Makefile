@@ -4,7 +4,7 @@
 # to use. Stamp files in .venv say what is installed already, so that a second `make run` starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak soak-crash lint format docs lock build clean
+.PHONY: help run test soak soak-crash fuzz lint format docs lock build clean
 
 PYTHON ?= python3
 TEST_WORKERS ?= 2
@@ -37,6 +37,9 @@ soak: $(VENV)/test.stamp ## Simulate the engine in SEEDS worlds (10000) from FRO
 soak-crash: $(VENV)/test.stamp ## Kill and disturb the daemon in SEEDS times (5) as many ways as `make test` does
 	@CRASH_SEEDS=$(or $(SEEDS),5) $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/crash
 
+fuzz: $(VENV)/fuzz.stamp ## Search for inputs that break TARGET (reader; large, replies), INPUTS many or until Ctrl-C
+	@exec $(BIN)/python -m tests.fuzz $(or $(TARGET),reader) $(if $(INPUTS),--inputs $(INPUTS))
+
 lint: $(VENV)/test.stamp ## Check format, lint and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -57,6 +60,8 @@ lock: $(VENV)/test.stamp ## Choose the newest versions, and write the lock files
 	@$(BIN)/uv pip compile $(LOCK_OPTIONS) --extra test --output-file requirements-test.lock pyproject.toml
 	@printf 'hatchling\neditables\n' | \
 	  $(BIN)/uv pip compile $(LOCK_OPTIONS) --constraints requirements-test.lock --output-file requirements.lock pyproject.toml -
+	@printf 'hatchling\neditables\n' | \
+	  $(BIN)/uv pip compile $(LOCK_OPTIONS) --extra fuzz --constraints requirements-test.lock --output-file requirements-fuzz.lock pyproject.toml -
 
 # Extras stay: without them pip takes `coverage[toml]` for unpinned as soon as a newer coverage is out.
 LOCK_OPTIONS := --quiet --upgrade --universal --generate-hashes --no-strip-extras --no-header --no-annotate
@@ -74,6 +79,10 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml $(VENV)/python.stamp
 
 $(VENV)/test.stamp: requirements-test.lock pyproject.toml $(VENV)/python.stamp
 	$(call install,requirements-test.lock)
+	@touch $@
+
+$(VENV)/fuzz.stamp: requirements-fuzz.lock pyproject.toml $(VENV)/python.stamp
+	$(call install,requirements-fuzz.lock)
 	@touch $@
 
 $(VENV)/python.stamp:

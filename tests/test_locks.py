@@ -16,12 +16,15 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 RUN = ROOT / "requirements.lock"
 TEST = ROOT / "requirements-test.lock"
+FUZZ = ROOT / "requirements-fuzz.lock"
+LOCKS = [RUN, TEST, FUZZ]
 
 RUNTIME = PROJECT["project"]["dependencies"]
 TO_INSTALL = [*PROJECT["build-system"]["requires"], "editables"]
 WANTED = {
     RUN: [*RUNTIME, *TO_INSTALL],
     TEST: [*RUNTIME, *PROJECT["project"]["optional-dependencies"]["test"]],
+    FUZZ: [*RUNTIME, *TO_INSTALL, *PROJECT["project"]["optional-dependencies"]["fuzz"]],
 }
 
 _PIN = re.compile(
@@ -67,12 +70,12 @@ def uncovered(wanted: list[str], locked: dict[str, Version]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("lock", [RUN, TEST], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_a_lock_covers_what_the_project_asks_for(lock: Path) -> None:
     assert uncovered(WANTED[lock], pins(lock)) == [], "run `make lock`"
 
 
-@pytest.mark.parametrize("lock", [RUN, TEST], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_a_lock_holds_pins_with_hashes_and_nothing_else(lock: Path) -> None:
     odd = [
         line
@@ -82,7 +85,7 @@ def test_a_lock_holds_pins_with_hashes_and_nothing_else(lock: Path) -> None:
     assert odd == []
 
 
-@pytest.mark.parametrize("lock", [RUN, TEST], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_a_pin_names_the_extras_that_others_ask_for(lock: Path) -> None:
     """Else pip takes `coverage[toml]` for unpinned on the day when a newer coverage is released."""
     pinned = extras(lock)
@@ -93,6 +96,7 @@ def test_a_pin_names_the_extras_that_others_ask_for(lock: Path) -> None:
 def test_what_is_tested_is_what_runs() -> None:
     tested = pins(TEST)
     assert {name: tested.get(name) for name in pins(RUN)} == pins(RUN)
+    assert {name: pins(FUZZ).get(name) for name in pins(RUN)} == pins(RUN)
 
 
 def test_a_lock_that_lags_behind_would_be_found() -> None:

@@ -98,6 +98,10 @@ def _special(word: str) -> Refusal:
     return _refusal(word, "which has a meaning of its own in YAML 1.1")
 
 
+def _lone_hyphen(word: str) -> Refusal:
+    return _refusal(word, "which begins a list's entry, and is no text by YAML 1.2")
+
+
 def _not_finite(word: str) -> Refusal:
     return _refusal(word, "which YAML reads as a number that JSON does not have")
 
@@ -151,6 +155,7 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Refusal]], ...] = tuple(
     (re.compile(pattern), refuse)
     for pattern, refuse in (
         (r"=|<<", _special),
+        (r"-", _lone_hyphen),
         (r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", _not_finite),
         (r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?", _sixties),
         (r"[-+]?0b[01_]+", _binary),
