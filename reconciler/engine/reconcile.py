@@ -42,6 +42,10 @@ from reconciler.store.port import Store
 log = structlog.get_logger("reconciler.pass")
 
 
+MOST_TOLD = 5_000
+"""Problems that one pass logs one by one: a hostile tree has a million, and writing them takes minutes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A pass that counted: what it planned, and whether a second pass should confirm an absence."""
@@ -267,12 +271,18 @@ class Reconciler:
         self.on_queued()
 
     def _tell_problems(self, desired: Desired) -> None:
-        problems = set(desired.problems)
-        for problem in desired.problems:
-            if problem not in self._told:
-                self.telemetry.manifest_error(problem.code)
-                log.warning("manifest invalid", problem=str(problem), code=problem.code)
-        self._told = problems
+        problems = desired.problems
+        news = [problem for problem in problems if problem not in self._told]
+        for problem in news:
+            self.telemetry.manifest_error(problem.code)
+        for problem in news[:MOST_TOLD]:
+            log.warning("manifest invalid", problem=str(problem), code=problem.code)
+        if len(news) > MOST_TOLD:
+            untold = len(news) - MOST_TOLD
+            log.warning(
+                "more is invalid than is told here; `reconciler validate` tells it all", untold=untold
+            )
+        self._told = set(problems)
 
     def _tell(self, decided: Plan, sightings: list[Sighting]) -> None:
         for sighting in sightings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,22 @@ def test_a_directory_that_is_not_there_is_an_error(command: Command, option: str
 def test_no_explorer_and_no_state_are_needed(jobs: Path, command: Command, tmp_path: Path) -> None:
     command("validate")
     assert not (tmp_path / ".reconciler").exists()
+
+
+def test_a_file_that_is_named_is_read_as_one_of_the_tree_is(jobs: Path, command: Command) -> None:
+    os.mkfifo(jobs / "fifo.yaml")
+    with (jobs / "huge.yaml").open("wb") as file:
+        file.truncate(8 * 1024**3)
+    ended = command("validate", "jobs.d/fifo.yaml", "jobs.d/huge.yaml", "jobs.d/" + "x" * 300)
+    assert (ended.status, ended.out) == (1, "")
+    assert "File name too long" in ended.err
+    ended = command("validate", "jobs.d/fifo.yaml", "jobs.d/huge.yaml")
+    assert ended.lines == [
+        "jobs.d/fifo.yaml:1:1: this is a FIFO; a manifest is a regular file",
+        "jobs.d/huge.yaml:1:1: the file has 8,589,934,592 bytes; at most 262,144 are read. Split it into"
+        " several files",
+        "0 valid manifests, 2 problems",
+    ]
 
 
 def test_what_stands_in_a_file_cannot_steer_the_terminal(jobs: Path, command: Command) -> None:
