@@ -77,8 +77,13 @@ def _in_file(place: Path, settings: Settings) -> tuple[Document, ...]:
 
 
 def _in_tree(place: Path, jobs_dir: Path) -> str:
-    """A place's path within the jobs directory; nothing for what lies outside it."""
-    real, root = Path(os.path.realpath(place)), Path(os.path.realpath(jobs_dir))
+    """A place's path within the jobs directory; nothing for what lies outside it.
+
+    A link to a file goes by its own path, as it does in the tree.
+    """
+    is_directory = os.path.isdir(place)  # noqa: PTH112 - as above
+    real = Path(os.path.realpath(place if is_directory else place.parent), "" if is_directory else place.name)
+    root = Path(os.path.realpath(jobs_dir))
     path = str(real.relative_to(root)) if real.is_relative_to(root) and real != root else ""
     return os.fsencode(path).decode(errors="backslashreplace")
 

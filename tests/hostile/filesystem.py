@@ -232,6 +232,16 @@ NASTY: dict[str, Nasty] = {
         _both(*(_file(f"{it}.yaml", GOOD.replace("NAME", "twice").encode()) for it in "ab")),
         tuple(f"{it}.yaml:1:1 duplicate_name: {_SECOND.format(other)}" for it, other in ("ab", "ba")),
     ),
+    "a hard link beside its file": Nasty(
+        _both(
+            _file("a.yaml", GOOD.replace("NAME", "linked").encode()),
+            lambda here: (here / "b.yaml").hardlink_to(here / "a.yaml"),
+        ),
+        tuple(
+            f"{it}.yaml:1:1 duplicate_name: {_SECOND.format(other).replace('twice', 'linked')}"
+            for it, other in ("ab", "ba")
+        ),
+    ),
     "a rule that never ends to match": Nasty(
         _ignoring(b"*a" * 200),
         (f".reconcilerignore:1:1 bad_ignore_rule: a pattern has at most 255 characters{_BAD_RULE}",),
