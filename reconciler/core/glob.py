@@ -32,6 +32,9 @@ _CLASSES = {
 _ANY_NUMBER = None
 """Stands for `**` among the components of a pattern."""
 
+_NOTHING = re.compile("(?!)")
+"""Stands for the end of a pattern, where a path goes on."""
+
 _Component = re.Pattern[str] | None
 
 
@@ -139,7 +142,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 def _class(text: str, index: int) -> tuple[str, int]:
     """The expression for a `[…]` whose inside begins at `index`, and where its text goes on."""
-    is_negated = text[index : index + 1] in ("!", "^") and text[index : index + 1] != ""
+    is_negated = text.startswith(("!", "^"), index)
     index += is_negated
     inside, first = "", index
     while index < len(text):
@@ -177,10 +180,9 @@ def _character(text: str, index: int) -> tuple[str, int]:
 
 def _fits(components: Sequence[_Component], names: Sequence[str]) -> bool:
     """The usual walk for `*`, with directories in place of characters: only the last `**` is ever moved."""
-    at, star, mark = 0, -1, 0
-    here = 0
+    at, here, star, mark = 0, 0, -1, 0
     while here < len(names):
-        component = components[at] if at < len(components) else re.compile("(?!)")
+        component = components[at] if at < len(components) else _NOTHING
         if component is _ANY_NUMBER:
             star, mark = at, here
             at += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from reconciler.core.compose import Place
@@ -31,6 +31,9 @@ from reconciler.core.model import (
 
 MAX_RULES = 1_000
 """Rules of one policy: each is tried on each file that is read."""
+
+MAX_KEPT = 200_000
+"""Paths whose rule is remembered."""
 
 _MOST_SHOWN = 5
 """Workflow IDs that a message lists."""
@@ -64,12 +67,26 @@ class Policy:
     """The operator's rules, in their order. Without any, everything is allowed."""
 
     rules: tuple[Rule, ...] = ()
+    _known: dict[str, tuple[Rule | None]] = field(default_factory=dict, repr=False, compare=False)
 
     def rule_for(self, path: str) -> Rule | None:
-        """The last rule that fits the path (relative to the tree), or a directory that it lies in."""
+        """The last rule that fits the path (relative to the tree), or a directory that it lies in.
+
+        It is asked for every path in every pass, by the thread that reads and by the loop, so what was found
+        is kept.
+        """
+        if not self.rules:
+            return None
+        kept = self._known.get(path)
+        if kept is not None:
+            return kept[0]
+        if len(self._known) >= MAX_KEPT:
+            self._known.clear()
         above = [path[: index + 1] for index, character in enumerate(path) if character == "/"]
-        places = (path, *reversed(above))
-        return next((it for it in reversed(self.rules) if any(map(it.pattern.fits, places))), None)
+        places = (path, *above)
+        found = next((it for it in reversed(self.rules) if any(map(it.pattern.fits, places))), None)
+        self._known[path] = (found,)
+        return found
 
 
 EVERYTHING = Policy()
