@@ -189,11 +189,11 @@ def _judged(document: Document, rule: Rule, spots: Mapping[Path, Place]) -> Docu
     if not offences:
         return document
     problems = []
-    for field, message in offences:
-        spot = spots.get(("spec", field))
+    for name, message in offences:
+        spot = spots.get(("spec", name))
         line, column = spot.value if spot else (document.line, 1)
         code = Code.NOT_ALLOWED.value
-        problems.append(Problem(document.path, line, column, f"/spec/{field}", code, message))
+        problems.append(Problem(document.path, line, column, f"/spec/{name}", code, message))
     problems.sort(key=lambda problem: (problem.line, problem.column))
     return Invalid(document.name, document.path, document.line, tuple(problems))
 

@@ -47,6 +47,8 @@ def parse(text: str, first_line: int) -> Events:
     fault = _collect(text, first_line, events)
     if "?" in text:
         fault = _question_mark(text, first_line, events) or fault
+    if "#" in text and fault is None:
+        fault = _crowded_comment(text, first_line, events)
     if stand_in is not None:
         _restore_pairs(events, stand_in)
     return Events(events, fault)
@@ -92,6 +94,33 @@ def _question_mark(text: str, first_line: int, events: list[yaml.Event]) -> Faul
             message = "YAML versions read this ? differently. Put the text in quotes, or a space after the ?"
             return Fault(*place(mark, first_line), (), Code.AMBIGUOUS, message)
     return None
+
+
+def _crowded_comment(text: str, first_line: int, events: list[yaml.Event]) -> Fault | None:
+    """The C parser takes `"a"#b` for a text and a comment; in YAML a comment has a blank before it.
+
+    Comments are looked for where no scalar is; a block of text has one in its first line, too.
+    """
+    after = 0
+    for event in events:
+        if not isinstance(event, yaml.ScalarEvent) and not isinstance(event, yaml.StreamEndEvent):
+            continue
+        if event.start_mark is None or event.end_mark is None:
+            continue
+        begin, end = event.start_mark.index, event.end_mark.index
+        if getattr(event, "style", None) in ("|", ">"):
+            begin = text.find("\n", begin)
+        for comment in _COMMENT.finditer(text, after, max(begin, after)):
+            at = comment.start()
+            if at and text[at - 1] not in " \t\n":
+                line, column = first_line + text.count("\n", 0, at), at - text.rfind("\n", 0, at)
+                message = "this is not YAML: a comment has a blank before its #. Put one there"
+                return Fault(line, column, (), Code.SYNTAX, message)
+        after = max(end, after)
+    return None
+
+
+_COMMENT = re.compile("#[^\n]*")
 
 
 def _too_deep(event: yaml.Event, first_line: int) -> Fault:

@@ -82,6 +82,33 @@ def test_a_question_mark_that_versions_read_differently_is_refused():
     assert scalars("{? b : 'x?', c?: a?b}") == ["b", "x?", "c?", "a?b"]
 
 
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [('a: "x"#c\n', 7), ("a: |#c\n  x\n", 5), ("a: [b,#c\nd]\n", 7), ('😀: {"b": "\\ud83d\\ude00"}#c\n', 25)],
+)
+def test_a_comment_without_a_blank_before_it_is_no_yaml(text, column):
+    fault = parse(text, 1).fault
+    assert (fault.code, fault.line, fault.column) == (Code.SYNTAX, 1, column)
+    assert "a comment has a blank before its #" in fault.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a: "x" #c,#d\n# "e"#f\n',
+        "a: | #c\n  x #y\n  z#\n# end#\n",
+        "a: >-\t# x\n  y\n",
+        "a: {b: c#d, e#f: 'g#h', i: \"j\\n#k\"}\n",
+        "# c#\r\na: http://x/#y # d\r\n  # e\r\n#f\r\n",
+        "- # x\n  a\n- # y\n- b\n",
+        "? a #x\n: b #y\n",
+        "#",
+    ],
+)
+def test_other_hashes_are_fine(text):
+    assert parse(text, 1).fault is None
+
+
 def test_jsons_pairs_of_escapes_are_one_character():
     assert scalars(r'"\ud83d\uDE00\ud83d\ude00 \\ud83d\\ude00 \\\ud83d\ude00"') == [
         "😀😀 \\ud83d\\ude00 \\😀"
