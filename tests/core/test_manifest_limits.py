@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from reconciler.core.documents import MAX_BYTES
+from reconciler.core.fault import MAX_POINTER, MAX_STEPS
+from reconciler.core.manifest import read
 
 SECONDS = 5.0
 """Far above what any of these takes (the slowest about one second on a busy machine), far below quadratic."""
@@ -49,6 +51,9 @@ HOSTILE = {
     "a label without end": "metadata: {labels: {a: " + "a-" * 100_000 + "}}",
     "metadata after metadata": "@\nmetadata:\n" + "  name: a b\n" * MAX_BYTES,
     "blanks": " " * MAX_BYTES,
+    "comments in lists": "[" + "a, #b\n" * MAX_BYTES,
+    "comments without a blank": "[" + "a,#b\n" * MAX_BYTES,
+    "documents full of problems": ("---\n{" + ",".join(f"k{i}" for i in range(60)) + "}\n") * 1000,
     "question marks": "{" + "?a: 1," * MAX_BYTES,
 }  # fmt: skip
 
@@ -74,3 +79,20 @@ def test_a_hostile_file_is_read_in_bounded_time_and_memory(title):
     seconds, kilobytes = map(float, done.stdout.split())
     assert seconds < SECONDS
     assert kilobytes < 256 * 1024
+
+
+def test_a_file_full_of_problems_has_about_a_thousand_of_them():
+    document = "---\n{" + ",".join(f"k{number}" for number in range(60)) + "}\n"
+    problems = [problem for found in read("a.yaml", (document * 900).encode()) for problem in found.problems]
+    assert 1_000 < len(problems) < 2_000
+    assert problems[-1].message == (
+        "this document has problems too; the first 1,000 of the file are told. Mend those"
+    )
+
+
+def test_keys_inside_each_other_make_no_pointer_longer_than_one_can_use():
+    deep = "".join(" " * i + "k" * 1000 + f"{i}:\n" for i in range(29)) + " " * 30 + "012\n"
+    [found] = read("a.yaml", deep.encode())
+    assert max(len(problem.pointer) for problem in found.problems) <= MAX_POINTER
+    [told] = [problem for problem in found.problems if problem.code == "ambiguous"]
+    assert told.message.count("kkk…") == MAX_STEPS
