@@ -39,7 +39,9 @@ async def _perform_alone(settings: Settings, perform: Perform) -> Answer:
     store = await SqliteStore.open(settings.state, None, holder(), lambda *_: None)
     try:
         with closing(Reader.open(settings.state)) as reader:
-            planning = plan_tree(settings.jobs_dir, reader, now_ms(), settings.max_new, settings.allowed)
+            planning = plan_tree(
+                settings.jobs_dir, reader, now_ms(), settings.max_new, policy=settings.allowed
+            )
         return await perform(store, planning.plan)
     finally:
         await store.close()

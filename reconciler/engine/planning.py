@@ -31,7 +31,7 @@ class Planning:
 
 
 def plan_tree(
-    jobs_dir: Path, reader: StateReader | None, now_ms: int, max_new: int, policy: Policy = EVERYTHING
+    jobs_dir: Path, reader: StateReader | None, now_ms: int, max_new: int, *, policy: Policy = EVERYTHING
 ) -> Planning:
     """Plan for the tree as it is now, against a state; None is a state that does not exist yet.
 
