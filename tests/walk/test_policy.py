@@ -68,3 +68,26 @@ def test_a_wrong_policy_is_a_wrong_setting(installation: Installation) -> None:
         assert ended.returncode == 78
         assert f"error: {policy}: rule 1: path is 1" in ended.stderr
         assert f"error: {policy}: rule 1: workflow is no part of a policy" in ended.stderr
+
+
+def test_what_is_approved_is_the_plan_that_was_shown(
+    installation: Installation, explorer: OtherExplorer
+) -> None:
+    with_policy(installation)
+    installation.settings["MAX_NEW"] = "1"
+    for path, name in (("team/a.yaml", "a"), ("few/b.yaml", "b"), ("few/c.yaml", "c"), ("d.yaml", "d")):
+        installation.write(path, manifest(name))
+    with installation.daemon() as daemon:
+        daemon.until_states(a="Invalid", b="Waiting", c="Invalid", d="Waiting")
+    planned = installation.plan()
+    assert {it["name"] for it in planned["unapproved"]} == {"b", "d"}
+    approved = installation.command("approve", planned["hash"])
+    assert approved.returncode == 0, approved.stderr
+    with installation.daemon() as daemon:
+        daemon.until(lambda: len(explorer.jobs) == 2, "two jobs")
+        daemon.comes_to_rest()
+        assert {name: state for name, state in daemon.states().items() if state == "Invalid"}.keys() == {
+            "a",
+            "c",
+        }
+    assert len(explorer.jobs) == 2
