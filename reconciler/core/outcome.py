@@ -6,6 +6,7 @@ API's reference does not promise: whatever is not clearly a creation or clearly 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -147,6 +148,8 @@ Receipt = Created | NotCreated | Unclear
 
 def receipt(exchange: Exchange, baseline: JobId) -> Receipt:
     """What came of a submission: step 5 of the protocol. A job of ours has an ID above `baseline`."""
+    if isinstance(exchange, Reply) and exchange.status != 429 and _contradicts_itself(exchange.body):
+        return Unclear("the answer says a thing twice, so it may mean either")
     match answer(exchange):
         case bytes() as data:
             return _created(data, baseline)
@@ -261,7 +264,7 @@ def _refusal(status: int, envelope: _Envelope) -> Failure:
 def _created(data: bytes, baseline: JobId) -> Created | Unclear:
     try:
         job_id = job_id_in(msgspec.json.decode(data, type=_NewJob).id)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         job_id = None
     if job_id is None:
         return Unclear("the answer says success and has no job ID that can be one")
@@ -269,6 +272,24 @@ def _created(data: bytes, baseline: JobId) -> Created | Unclear:
         why = f"the answer names job {job_id}, which is not above {baseline}, known before"
         return Unclear(why, stale_id=job_id)
     return Created(job_id)
+
+
+def _contradicts_itself(body: bytes) -> bool:
+    """Whether an object in this JSON has a key twice: readers differ in which of the two they believe."""
+    try:
+        json.loads(body, object_pairs_hook=_single, parse_int=str, parse_float=str)
+    except KeyError:
+        return True
+    except (ValueError, RecursionError):  # it is no JSON, and so no answer either
+        return False
+    return False
+
+
+def _single(pairs: list[tuple[str, object]]) -> None:
+    """Raises KeyError for a key that stands twice; what the object holds is read elsewhere."""
+    keys = {key for key, _ in pairs}
+    if len(keys) != len(pairs):
+        raise KeyError
 
 
 def _envelope_in(body: bytes) -> _Envelope | None:
@@ -284,5 +305,5 @@ def _envelope_in(body: bytes) -> _Envelope | None:
 def _text_in(raw: msgspec.Raw) -> str:
     try:
         return msgspec.json.decode(raw, type=str)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return ""

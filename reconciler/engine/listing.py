@@ -9,12 +9,18 @@ from reconciler.engine.gate import Gate
 from reconciler.explorer.client import Explorer, ExplorerError
 
 PAGES = 1_000
-"""How many pages of a listing are read at most: 100,000 jobs, if the server gives 100 a page."""
+"""How many pages of a listing are read at most."""
+
+MOST_JOBS = 100_000
+"""How many jobs of a listing are kept at most: a page may hold more of them than was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class WholeListing:
-    """The jobs of a workflow, each once. `is_whole` is false if Explorer counts more jobs than it showed."""
+    """The jobs of a workflow, each once. `is_whole` is false if Explorer counts more jobs than it showed.
+
+    And if it showed a page again that was read before, as one does that does not know of pages.
+    """
 
     jobs: tuple[Job, ...]
     is_whole: bool
@@ -46,9 +52,11 @@ async def list_workflow(
             gate.went(error.failure)
             raise
         gate.went(None)
+        known = len(found)
         found.update((job.job_id, job) for job in listing.jobs)
         shown += len(listing.jobs)
-        is_whole = shown >= listing.total
-        if is_whole or not listing.jobs:
+        is_repeated = bool(listing.jobs) and len(found) == known
+        is_whole = shown >= listing.total and not is_repeated
+        if is_whole or is_repeated or not listing.jobs or len(found) > MOST_JOBS:
             break
     return WholeListing(tuple(found.values()), is_whole)

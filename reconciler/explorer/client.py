@@ -137,7 +137,7 @@ class Explorer:
         whose = "jobs" if workflow_id is None else f"workflows/{_digits(workflow_id)}/jobs"
         query = urlencode({"page": page, "pageSize": page_size})
         request = Request("list", "GET", f"{whose}?{query}", limit=LARGE_REPLY)
-        return await self._ask(request, lambda data: listing_in(data, page, page_size))
+        return await self._ask(request, lambda data: listing_in(data, page, page_size, workflow_id))
 
     async def job(self, job_id: JobId) -> JobDetail:
         """One job with its tasks. Raises ExplorerError, also for a job that does not exist."""

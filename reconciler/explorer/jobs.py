@@ -56,8 +56,13 @@ class JobDetail:
     tasks: tuple[Task, ...]
 
 
-def listing_in(data: bytes, page: int, page_size: int) -> Listing | Faulty:
-    """The page of a listing that was asked for as page `page` with `page_size` jobs."""
+def listing_in(
+    data: bytes, page: int, page_size: int, workflow_id: WorkflowId | None = None
+) -> Listing | Faulty:
+    """The page of a listing that was asked for as page `page` with `page_size` jobs, of this workflow only.
+
+    A page with a job of another workflow is none of it: that job could be taken for ours.
+    """
     found = _decoded(data, _Listing)
     if isinstance(found, Faulty):
         return found
@@ -65,6 +70,12 @@ def listing_in(data: bytes, page: int, page_size: int) -> Listing | Faulty:
         jobs = tuple(map(_job, found.items or ()))
     except ValueError as error:
         return Faulty(READ, f"the listing cannot be read: {error}")
+    for job in jobs:
+        if workflow_id not in (None, job.workflow_id):
+            return Faulty(
+                READ,
+                f"asked for workflow {workflow_id}, the server shows a job of workflow {job.workflow_id}",
+            )
     return Listing(jobs, found.total, found.page or page, found.page_size or page_size)
 
 
@@ -140,6 +151,8 @@ def _decoded(data: bytes, shape: type[_Shape]) -> _Shape | Faulty:
         return msgspec.json.decode(data, type=shape)
     except msgspec.MsgspecError as error:  # it names the place and the types, never the value
         return Faulty(READ, f"the answer has another shape than the API's: {error}")
+    except RecursionError:
+        return Faulty(READ, "the answer has another shape than the API's: it is nested too deeply")
 
 
 def _job(item: _Item) -> Job:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import socket
 import ssl
@@ -24,7 +25,7 @@ import httpx
 
 from reconciler.core.outcome import Exchange, NoReply, NotSent, Reply, code_of
 from reconciler.explorer.headers import COOKIE, retry_after_s, token_in
-from reconciler.explorer.secret import MASK, Secret
+from reconciler.explorer.secret import Secret, without_tokens
 
 ROOT = "/api-open/v1/"
 TIMEOUT_S = 30.0
@@ -202,11 +203,30 @@ async def _received(response: httpx.Response, limit: int) -> tuple[Exchange, Sec
 
 
 def _without(secret: Secret, exchange: Exchange) -> Exchange:
-    """The exchange without the secret that went with it, in case the server repeats it to us."""
-    sent = secret.reveal().encode()
-    if isinstance(exchange, Reply) and sent in exchange.body:
-        return replace(exchange, body=exchange.body.replace(sent, MASK.encode()))
-    return exchange
+    """The exchange without the secret that went with it, in case the server repeats it to us.
+
+    And without any other token: a server may tell of somebody else's.
+    """
+    if not isinstance(exchange, Reply):
+        return exchange
+    text = _spelt_out(exchange.body).decode("latin-1")  # each byte is one letter, and comes back as it was
+    covered = without_tokens(secret.masked_in(text)).encode("latin-1")
+    return exchange if covered == exchange.body else replace(exchange, body=covered)
+
+
+def _spelt_out(body: bytes) -> bytes:
+    """JSON with its letters as themselves: spelt as escapes a secret would pass unseen (RFC 8259, 7)."""
+    return _ESCAPED.sub(_letter, body) if b"\\" in body else body
+
+
+_ESCAPED = re.compile(rb"\\(?:u00(?P<letter>[2-7][0-9A-Fa-f])|.)", re.DOTALL)
+
+
+def _letter(found: re.Match[bytes]) -> bytes:
+    if found["letter"] is None:
+        return b"/" if found[0] == b"\\/" else found[0]
+    letter = bytes([int(found["letter"], 16)])
+    return found[0] if letter in b'"\\' else letter
 
 
 def _root_cause(error: BaseException) -> str:

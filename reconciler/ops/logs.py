@@ -19,16 +19,17 @@ from typing import Final, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from reconciler.explorer.secret import without_tokens
+
 MASK: Final = "[masked]"
 
 _SECRET = re.compile(
-    r"eyJ[\w-]{4,}(?:\.[\w-]*){1,2}"  # a JSON Web Token (RFC 7519): base64url of '{"', and two dots
-    r"|(?<=explorer_token=)[^;\s\"'\\,]+"
+    r"(?<=explorer_token=)[^;\s\"'\\,]+"
     r"|(?<=bearer )[\w.~+/=-]{8,}"
     r"|(?<=basic )[\w.~+/=-]{8,}",
     re.IGNORECASE,
 )
-_SIGNS_OF_A_SECRET = ("eyj", "explorer_token", "bearer ", "basic ")
+_SIGNS_OF_A_SECRET = ("explorer_token", "bearer ", "basic ")
 
 _STEERING = r"\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb"
 """What ends a line or steers a terminal: C0, C1, bidi and invisible characters, and lone surrogates."""
@@ -81,8 +82,8 @@ def masked(line: str) -> str:
     """The line without what looks like a credential. Most lines have no sign of one and pass at once."""
     lowered = line.lower()
     if any(sign in lowered for sign in _SIGNS_OF_A_SECRET):
-        return _SECRET.sub(MASK, line)
-    return line
+        line = _SECRET.sub(MASK, line)
+    return without_tokens(line, MASK)
 
 
 class _Lines:

@@ -85,10 +85,39 @@ def test_a_listing_without_an_end_is_given_up(tmp_path: Path, monkeypatch: pytes
 
     async def scene(stage: Stage) -> None:
         await stage.explorer.jobs(None)
-        stage.sandbox.faults.switch_on(*[page_of(7, total=900)] * 5)
+        stage.sandbox.faults.switch_on(*(page_of(number, total=900) for number in range(7, 12)))
+        found = await listed(stage)
+        assert (found.ids, found.is_whole) == ((7, 8, 9), False)
+        assert len(stage.sandbox.traffic.of("list")) == 1 + 3
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("total", [2, 3, 900])
+def test_a_page_that_repeats_one_before_makes_no_whole_listing(tmp_path: Path, total: int) -> None:
+    """A server that does not know of pages shows the first for ever; the jobs behind it are not seen."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.explorer.jobs(None)
+        stage.sandbox.faults.switch_on(page_of(7, total=total), page_of(7, total=total))
         found = await listed(stage)
         assert (found.ids, found.is_whole) == ((7,), False)
-        assert len(stage.sandbox.traffic.of("list")) == 1 + 3
+        assert len(stage.sandbox.traffic.of("list")) == 1 + 2
+
+    play(tmp_path, scene)
+
+
+def test_more_jobs_than_can_be_kept_make_no_whole_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_JOBS", 3)
+
+    async def scene(stage: Stage) -> None:
+        await stage.explorer.jobs(None)
+        pages = [range(start, start + 2) for start in (1, 3, 5)]
+        stage.sandbox.faults.switch_on(*(page_of(*page, total=6) for page in pages))
+        found = await listed(stage)
+        assert (len(found.ids), found.is_whole) == (4, False)
 
     play(tmp_path, scene)
 

@@ -76,7 +76,7 @@ async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIte
         raw.made.put_nowait(heard)
         try:
             await script(reader, writer, heard)
-        except (ConnectionResetError, BrokenPipeError):
+        except OSError:
             heard.was_reset = True
         except asyncio.CancelledError:  # the test is over; Python 3.11 would log a cancelled connection
             pass

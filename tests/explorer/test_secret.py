@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.explorer.secret import Secret, SecretFile
+from reconciler.explorer.secret import Secret, SecretFile, without_tokens
 
 CANARY = "canary-of-a-secret"
 
@@ -85,3 +85,27 @@ def test_what_cannot_be_a_secret_is_told_without_its_content(tmp_path: Path) -> 
     path.unlink()
     path.write_bytes(CANARY.encode() + b"\xff")
     assert SecretFile(path).read() == "is not UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no token here: a.b.c", "no token here: a.b.c"),
+        ("eyJhbGciOi.eyJ1c2Vy.signature", "***"),
+        ("eyJhbGciOi.eyJ1c2Vy.", "***"),
+        ("eyJhbGciOi.eyJ1c2Vy", "***"),
+        ("cookie=eyJhbGciOi.eyJ1c2Vy.s; Path=/", "cookie=***; Path=/"),
+        ("tokeneyJhbGciOi.eyJ1c2Vy.s", "token***"),
+        ("one eyJhbGciOi.a.b two eyJhbGciOi.c.d", "one *** two ***"),
+        ("eyJ.a.b is too short", "eyJ.a.b is too short"),
+        ("größe.eyJhbGciOi.a.b", "größe.***"),
+    ],
+)
+def test_what_looks_like_a_token_is_covered_wherever_it_stands(text: str, shown: str) -> None:
+    assert without_tokens(text) == shown
+
+
+def test_a_text_made_to_be_searched_for_ever_is_searched_once() -> None:
+    """Each of these takes a pattern that begins anew at every `eyJ` hours, and this one a moment."""
+    for evil in ("eyJ" * 1_000_000, "eyJhbGci." * 300_000, "-" * 3_000_000, "eyJhbGci " * 300_000):
+        assert without_tokens(evil)

@@ -24,7 +24,7 @@ from reconciler.core.outcome import (
     WorkflowMissing,
 )
 from reconciler.explorer.secret import Secret
-from reconciler.explorer.transport import SMALL_REPLY, Request, Transport
+from reconciler.explorer.transport import SMALL_REPLY, Request, Transport, _spelt_out
 from tests.explorer.raw import (
     BODY,
     CREATED,
@@ -280,3 +280,18 @@ def test_every_exchange_is_observed_with_its_code_and_duration(tmp_path: Path) -
     [(operation, code, seconds)] = seen
     assert (operation, code) == ("list", "502")
     assert 0 < seconds < 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"x":"\\u0065\\u0079J\\/"}',
+        b'{"x":"\\\\u0065\\\\\\u0065"}',
+        b'{"x":"\\u0022\\u005c\\u005C\\\\"}',
+        b'{"x":"\\u0000\\u001b\\u007f\\u0080\\u00e9\\n\\t"}',
+        b'{"\\u0063ode":0,"x":"\\ud83d\\ude00"}',
+    ],
+)
+def test_an_answer_with_its_letters_spelt_out_says_the_same(text: bytes) -> None:
+    assert json.loads(_spelt_out(text)) == json.loads(text)
+    assert b"\\u006" not in _spelt_out(text).replace(b"\\\\", b"")
