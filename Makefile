@@ -50,7 +50,7 @@ format: $(VENV)/test.stamp ## Format the code, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 
 docs: $(VENV)/test.stamp ## Write the pages that are generated from the code
-	@$(BIN)/python -c 'from reconciler.settings import reference_page; print(reference_page(), end="")' > docs/settings.md
+	@$(BIN)/python -c 'from reconciler.setting_page import reference_page; print(reference_page(), end="")' > docs/settings.md
 	@$(BIN)/python -m reconciler.core.reference > docs/manifest.md
 	@$(BIN)/python -m reconciler.ops.reference > docs/metrics.md
 

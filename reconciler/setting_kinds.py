@@ -23,6 +23,8 @@ MOST = 1_000_000
 _DECIMAL = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)", re.ASCII)
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9_.-]+)):(?P<port>[0-9]{1,5})")
 _WORKFLOW_ID = re.compile(r"[1-9][0-9]{0,39}")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _URL_CHARACTERS = re.compile(r"[!-~]+")
 
 
@@ -69,6 +71,16 @@ class Exclusive:
 
     def __str__(self) -> str:
         return "*" if self.is_every else ",".join(sorted(self.workflow_ids))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its name; names that somebody gave it are not asked for."""
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def one_of(*words: str) -> Kind:
@@ -150,6 +162,15 @@ def _read_exclusive(found: object) -> Exclusive:
     return Exclusive(frozenset(WorkflowId(one) for one in ids))
 
 
+def _read_host_names(found: object) -> tuple[str, ...]:
+    """Names from a text with commas or, in TOML, from a list: in small letters, without a last dot."""
+    written = found if isinstance(found, list) else _text(found).split(",")
+    names = tuple(str(one).strip().lower().rstrip(".") for one in written)
+    if not names or not all(len(name) <= 253 and _HOST_NAME.fullmatch(name) for name in names):
+        _refuse()
+    return names
+
+
 def _web_address(text: str) -> str:
     """The text, if it is an http or https URL with a host and without a user. Raises ValueError if not.
 
@@ -197,3 +218,6 @@ JOB_LINK = Kind("an http or https URL with {job_id} and, if wanted, {workflow_id
 LISTEN = Kind("host:port, such as 127.0.0.1:9469 or [::1]:9469; port 0 takes any free one", _read_address)
 SERVER_ADDRESS = Kind("host:port, such as graphd.example:9669 or [fd00::1]:9669", _read_server_address)
 EXCLUSIVE = Kind("workflow IDs with commas between them, or * for every workflow", _read_exclusive)
+HOST_NAMES = Kind(
+    "host names with commas between them, such as reconciler.jobs.svc,ops.example.com", _read_host_names
+)

@@ -1,28 +1,30 @@
 """The settings: which there are, what each means, and how they are read, all at once.
 
-One dataclass is the table that drives loading, checking and the reference page. Flags win over `RECONCILER_…`
-variables, those over a TOML file, that over the defaults. What the text of a setting may be is in
-`setting_kinds`. No secret is read here, and none is ever shown: settings name the files that hold them.
+One dataclass is the table that drives loading, checking and the reference page (`setting_page`). Flags win
+over `RECONCILER_…` variables, those over a TOML file, that over the defaults. What the text of a
+setting may be is in `setting_kinds`. No secret is read here, and none is ever shown: settings name the files
+that hold them.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from reconciler.core.fault import quoted
 from reconciler.core.policy import EVERYTHING, Policy
 from reconciler.errors import SettingProblem, SettingsWrong
 from reconciler.policy_file import policy_at, toml_at
+from reconciler.setting_files import is_readable, why_no_identity, why_no_trust
 from reconciler.setting_kinds import (
     DURATION,
     EXCLUSIVE,
+    HOST_NAMES,
     JOB_LINK,
     LISTEN,
     PATH,
@@ -34,6 +36,7 @@ from reconciler.setting_kinds import (
     Address,
     Exclusive,
     Kind,
+    is_loopback,
     one_of,
     whole,
 )
@@ -72,6 +75,14 @@ class Settings:
     ca_file: Annotated[
         Path | None, PATH, "Certificates (PEM) to trust for Explorer, instead of the system's."
     ] = None
+    client_cert_file: Annotated[
+        Path | None,
+        PATH,
+        "The certificate (PEM) to show an Explorer that asks who we are.",
+    ] = None
+    client_key_file: Annotated[
+        Path | None, SECRET_FILE, "That certificate's key (PEM), if it is not in the same file."
+    ] = None
     job_url: Annotated[
         str | None, JOB_LINK, "A link to a job in Explorer's own page, for people to follow."
     ] = None
@@ -81,6 +92,11 @@ class Settings:
     policy: Annotated[
         Path | None, PATH, "Who may ask for what: a TOML file outside the directory of manifests."
     ] = None
+    listen_names: Annotated[
+        tuple[str, ...],
+        HOST_NAMES,
+        "Host names under which these may be asked for, besides `localhost` and every IP address.",
+    ] = ()
     resync_s: Annotated[float, DURATION, "The whole tree is looked at again at least this often."] = 60.0
     poll_s: Annotated[float, DURATION, "How often running jobs are asked for while they are young."] = 5.0
     settle_s: Annotated[
@@ -128,7 +144,9 @@ class Settings:
         credentials = _credentials(self, [])
         if self.explorer_url is None or credentials is None or problems:
             raise SettingsWrong(problems)
-        return Explorer(self.explorer_url, credentials, self.ca_file)
+        return Explorer(
+            self.explorer_url, credentials, self.ca_file, self.client_cert_file, self.client_key_file
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +171,23 @@ class Explorer:
 
     url: str
     credentials: TokenFile | Login
-    ca_file: Path | None
+    ca_file: Path | None = None
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
+
+    @property
+    def is_overheard(self) -> bool:
+        """Whether whoever is on the way reads along: it is plain HTTP, and to another machine."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that nobody else should read."""
+        match self.credentials:
+            case TokenFile(path=path) | Login(password_file=path):
+                held = path
+        return (held, *filter(None, (self.client_key_file or self.client_cert_file,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +199,15 @@ class _Written:
     found: object
 
 
-_NOTES = {
+NOTES = {
     name: hint.__metadata__
     for name, hint in get_type_hints(Settings, include_extras=True).items()
     if get_origin(hint) is Annotated
 }
-KINDS: Mapping[str, Kind] = {name: kind for name, (kind, _) in _NOTES.items()}
-"""Every setting's kind, by its name; in the order of the reference page."""
+"""Every setting's kind, and what it means, by its name; in the order of the reference page."""
+
+KINDS: Mapping[str, Kind] = {name: kind for name, (kind, _) in NOTES.items()}
+"""Every setting's kind, by its name."""
 
 
 def load(
@@ -219,53 +255,6 @@ def variable(name: str) -> str:
 def flag(name: str) -> str:
     """The command line flag of a setting, for those that have one."""
     return "--" + name.replace("_", "-")
-
-
-def reference_page() -> str:
-    """The page `docs/settings.md`: every setting with its default and what it takes."""
-    rows = [_row(name, getattr(Settings(), name)) for name in KINDS]
-    return _PAGE.format(rows="\n".join(rows))
-
-
-_PAGE = """\
-# Settings
-
-This page is generated from `reconciler/settings.py` by `make docs`; edit it there.
-
-A setting is an environment variable, or a key of the TOML file that `--config` names: the variable's name in
-small letters, without `RECONCILER_`. A flag wins over a variable, a variable over the file, the file over the
-default. A variable without a value counts as not set. Paths are relative to the working directory.
-
-Whatever is wrong is told at once, when the program starts, with exit status 78. A name that is not in this
-table is an error too, so that a misspelt setting is not silently without effect.
-
-Secrets are never settings: a setting names the file that holds one, and that file is read again when it
-changes.
-
-| Variable | Default | What it takes | What it means |
-|---|---|---|---|
-{rows}
-
-To reach Explorer, `RECONCILER_EXPLORER_URL` is needed, and either `RECONCILER_TOKEN_FILE` or all of
-`RECONCILER_USERNAME`, `RECONCILER_PASSWORD_FILE` and `RECONCILER_GRAPHD_ADDRESS`.
-
-The same in TOML:
-
-```toml
-explorer_url = "https://explorer.example:7001"
-token_file = "/run/secrets/explorer-token"
-resync_s = 60
-exclusive = ["4216617528", "4216617529"]
-```
-"""
-
-
-def _row(name: str, default: object) -> str:
-    kind, meaning = _NOTES[name]
-    shown = (
-        f"{default:g}" if isinstance(default, float) else str(default or ("" if default is None else default))
-    )
-    return f"| `{variable(name)}` | {f'`{shown}`' if shown else '—'} | {kind.takes} | {meaning} |"
 
 
 def _toml_table(path: Path, problems: list[SettingProblem]) -> Mapping[str, object]:
@@ -361,24 +350,22 @@ def _written_as(settings: Settings, name: str) -> str:
 
 def _wrong_files(settings: Settings) -> Iterable[SettingProblem]:
     """Files that cannot be used. Not told by their paths: people write a secret where its path belongs."""
-    for name in ("token_file", "password_file"):
+    for name in ("token_file", "password_file", "client_key_file"):
         path: Path | None = getattr(settings, name)
-        if path is not None and not (_is_file(path) and os.access(path, os.R_OK)):
+        if path is not None and not is_readable(path):
             expected = f"it takes {KINDS[name].takes}"
             yield SettingProblem(_written_as(settings, name), "not a file that can be read", expected)
+    certificate, key = settings.client_cert_file, settings.client_key_file
+    if key is not None and certificate is None:
+        yield _missing("client_cert_file", "needed for the key")
     if settings.ca_file is not None:
-        try:
-            ssl.create_default_context(cafile=settings.ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            found = f"{str(settings.ca_file)!r}, which cannot be used: {error.strerror or error}"
-            yield SettingProblem(
-                _written_as(settings, "ca_file"), found, "it takes a file of certificates in PEM"
-            )
+        yield from _unusable(settings, "ca_file", why_no_trust(settings.ca_file), "certificates in PEM")
+    if certificate is not None:
+        wanted = "a certificate in PEM, and its key"
+        yield from _unusable(settings, "client_cert_file", why_no_identity(certificate, key), wanted)
 
 
-def _is_file(path: Path) -> bool:
-    """Whether it is a file; a path that the system finds too long (a pasted token, say) is none."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
+def _unusable(settings: Settings, name: str, why: str | None, wanted: str) -> Iterable[SettingProblem]:
+    if why is not None:
+        found = f"{str(getattr(settings, name))!r}, which cannot be used: {why}"
+        yield SettingProblem(_written_as(settings, name), found, f"it takes a file of {wanted}")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reconciler"
 
 _BELOW = frozenset({"core", "errors"})
-_SETTINGS = frozenset({"settings", "setting_kinds", "policy_file"})
+_SETTINGS = frozenset({"settings", "setting_files", "setting_kinds", "policy_file"})
 _ENGINE = frozenset({*_BELOW, *_SETTINGS, "source", "store", "explorer", "engine"})
 _EDGE = frozenset({*_ENGINE, "ops", "cli", "sandbox", ""})
 
@@ -30,7 +30,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "setting_kinds": _BELOW,
     "policy_file": _BELOW,
-    "settings": _BELOW | {"setting_kinds", "policy_file"},
+    "setting_files": frozenset(),
+    "setting_page": frozenset({"settings"}),
+    "settings": _BELOW | {"setting_files", "setting_kinds", "policy_file"},
     "": frozenset(),
     "__main__": frozenset({"cli"}),
 }

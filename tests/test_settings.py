@@ -9,7 +9,8 @@ import pytest
 from reconciler.core.model import WorkflowId
 from reconciler.errors import ExitCode, SettingsWrong
 from reconciler.setting_kinds import Address, Exclusive
-from reconciler.settings import KINDS, Login, Settings, TokenFile, load, reference_page, variable
+from reconciler.setting_page import reference_page
+from reconciler.settings import KINDS, Login, Settings, TokenFile, load, variable
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJwYXNzd29yZCI6Im5lYnVsYSJ9.c2lnbmF0dXJl"

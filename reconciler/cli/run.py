@@ -199,7 +199,8 @@ class _Launch:
         )
 
     async def _serve_ops(self, stack: AsyncExitStack, daemon: Daemon, metrics: Metrics) -> None:
-        app = ops_app(daemon, metrics, names=(self.settings.listen.host,), job_url=self.settings.job_url)
+        names = (self.settings.listen.host, *self.settings.listen_names)
+        app = ops_app(daemon, metrics, names=names, job_url=self.settings.job_url)
         try:
             address = await stack.enter_async_context(serving(app, self.settings.listen))
         except ListenFailed:

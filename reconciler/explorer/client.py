@@ -38,11 +38,13 @@ from reconciler.explorer.jobs import (
 )
 from reconciler.explorer.secret import Secret
 from reconciler.explorer.session import Session
+from reconciler.explorer.tls import Identity
 from reconciler.explorer.transport import LARGE_REPLY, TIMEOUT_S, Observe, Pace, Request, Transport, no_pace
 
 __all__ = [
     "Explorer",
     "ExplorerError",
+    "Identity",
     "Job",
     "JobDetail",
     "Listing",
@@ -91,11 +93,14 @@ def explorer_at(
     *,
     timeout_s: float = TIMEOUT_S,
     ca_file: Path | None = None,
+    identity: Identity | None = None,
     observe: Observe = lambda *_: None,
     pace: Pace = no_pace,
 ) -> Explorer:
     """A client for the Explorer at this URL. The arguments, and what is raised, are those of `Transport`."""
-    transport = Transport(base_url, timeout_s=timeout_s, ca_file=ca_file, observe=observe, pace=pace)
+    transport = Transport(
+        base_url, timeout_s=timeout_s, ca_file=ca_file, identity=identity, observe=observe, pace=pace
+    )
     return Explorer(transport, Session(credential, transport))
 
 

@@ -65,6 +65,15 @@ Signature = tuple[int, int, int, int, int]
 """Device, inode, size, mtime and ctime: if all are the same, the file was not written in between."""
 
 
+def signature_of(path: Path) -> Signature | None:
+    """What tells one content of a file from the next; None if it cannot be looked at."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
 class SecretFile:
     """A file with one secret in it, which somebody may replace at any time.
 
@@ -77,7 +86,7 @@ class SecretFile:
 
     def read(self) -> Secret | str:
         """The secret without its line's end; or why there is none, as the end of a sentence on the file."""
-        self._read_at = self._now()
+        self._read_at = signature_of(self.path)
         try:
             text = _content(self.path).decode().rstrip("\r\n")
         except OSError as error:
@@ -91,15 +100,8 @@ class SecretFile:
 
         A file that has gone has nothing to say: what was read from it stays good.
         """
-        now = self._now()
+        now = signature_of(self.path)
         return now is not None and now != self._read_at
-
-    def _now(self) -> Signature | None:
-        try:
-            seen = os.stat(self.path)  # noqa: PTH116 - the only use of the path as a text
-        except OSError:
-            return None
-        return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
 
 def _content(path: Path) -> bytes:

@@ -12,7 +12,6 @@ import logging
 import re
 import secrets
 import socket
-import ssl
 import struct
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -26,6 +25,7 @@ import httpx
 from reconciler.core.outcome import Exchange, NoReply, NotSent, Reply, code_of
 from reconciler.explorer.headers import COOKIE, retry_after_s, token_in
 from reconciler.explorer.secret import Secret, without_tokens
+from reconciler.explorer.tls import Identity, NoTrust, Trust
 
 ROOT = "/api-open/v1/"
 TIMEOUT_S = 30.0
@@ -98,8 +98,9 @@ class Transport:
     """Carries requests to one Explorer. Nothing is kept between exchanges but the settings.
 
     `base_url` is an http or https URL, with a path if Explorer lies below one; `timeout_s` is the longest
-    that an exchange may take as a whole. `ca_file` replaces the system's certificates; certificates are
-    always verified. Raises OSError (ssl.SSLError is one) for a `ca_file` that cannot be used.
+    that an exchange may take as a whole. `ca_file` replaces the system's certificates, `identity` is shown to
+    a server that asks who we are; the server's certificate is always verified. Raises OSError (ssl.SSLError
+    is one) for files that cannot be used.
     """
 
     def __init__(
@@ -108,11 +109,12 @@ class Transport:
         *,
         timeout_s: float = TIMEOUT_S,
         ca_file: Path | None = None,
+        identity: Identity | None = None,
         observe: Observe = lambda *_: None,
         pace: Pace = no_pace,
     ) -> None:
         self._root = base_url.rstrip("/") + ROOT
-        self._tls = _trust(ca_file) if self._root.startswith("https:") else _TRUST_NOBODY
+        self._trust = Trust(ca_file, identity) if self._root.startswith("https:") else NoTrust()
         self._timeout_s = timeout_s
         self._observe = observe
         self._pace = pace
@@ -162,7 +164,11 @@ class Transport:
     def _connection(self) -> httpx.AsyncHTTPTransport:
         """A connection pool for one exchange: cheap, and free of what pools do to each other's requests."""
         return httpx.AsyncHTTPTransport(
-            verify=self._tls, trust_env=False, http2=False, retries=0, socket_options=[RESET_ON_CLOSE]
+            verify=self._trust.context(),
+            trust_env=False,
+            http2=False,
+            retries=0,
+            socket_options=[RESET_ON_CLOSE],
         )
 
     def _outgoing(self, request: Request, header: str, value: str, progress: _Progress) -> httpx.Request:
@@ -247,20 +253,6 @@ def _what_broke(error: Exception) -> str:
             return "the connection broke while the request was sent"
         case _:
             return "the connection broke before the reply was whole"
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    """A context that verifies. The one that Python makes by default writes keys where SSLKEYLOGFILE says."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if ca_file is None:
-        context.load_default_certs()
-    else:
-        context.load_verify_locations(ca_file)
-    return context
-
-
-_TRUST_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For plain HTTP: httpx wants a context even so, and would read a bundle of certificates to make one."""
 
 
 def _silence_libraries() -> None:
