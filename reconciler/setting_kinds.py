@@ -166,7 +166,8 @@ def _read_host_names(found: object) -> tuple[str, ...]:
     """Names from a text with commas or, in TOML, from a list: in small letters, without a last dot."""
     written = found if isinstance(found, list) else _text(found).split(",")
     names = tuple(str(one).strip().lower().rstrip(".") for one in written)
-    if not names or not all(len(name) <= 253 and _HOST_NAME.fullmatch(name) for name in names):
+    is_text = all(isinstance(one, str) for one in written)
+    if not names or not is_text or not all(len(name) <= 253 and _HOST_NAME.fullmatch(name) for name in names):
         _refuse()
     return names
 

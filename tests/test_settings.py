@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from reconciler.core.model import WorkflowId
 from reconciler.errors import ExitCode, SettingsWrong
@@ -289,6 +290,88 @@ def test_certificates_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     for ca_file in (odd, tmp_path / "missing.pem"):
         with pytest.raises(SettingsWrong, match=r"RECONCILER_CA_FILE is .*PEM"):
             Settings(explorer_url="http://h", token_file=secret, ca_file=ca_file).explorer()
+
+
+def pair(directory: Path, name: str) -> tuple[Path, Path]:
+    """A certificate and its key, as files."""
+    issued = trustme.CA().issue_cert("reconciler@example.com")
+    certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
+    issued.cert_chain_pems[0].write_to_path(str(certificate))
+    issued.private_key_pem.write_to_path(str(key))
+    return certificate, key
+
+
+def test_a_certificate_of_ours_is_given_with_its_key(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    certificate, key = pair(tmp_path, "ours")
+    settings = Settings(
+        explorer_url="https://h", token_file=secret, client_cert_file=certificate, client_key_file=key
+    )
+    found = settings.explorer()
+    assert (found.client_cert_file, found.client_key_file) == (certificate, key)
+    assert found.secret_files == (secret, key)
+
+
+def test_a_certificate_of_ours_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    certificate, key = pair(tmp_path, "ours")
+    _, other = pair(tmp_path, "other")
+
+    def problem(client_cert_file: Path | None, client_key_file: Path | None) -> str:
+        with pytest.raises(SettingsWrong) as caught:
+            Settings(
+                explorer_url="https://h",
+                token_file=secret,
+                client_cert_file=client_cert_file,
+                client_key_file=client_key_file,
+            ).explorer()
+        return str(caught.value)
+
+    assert "do not belong together" in problem(certificate, other)
+    assert "no certificate with its key" in problem(certificate, None)
+    assert "no certificate with its key" in problem(secret, key)
+    assert "No such file" in problem(tmp_path / "none", key)
+    assert "RECONCILER_CLIENT_CERT_FILE is not set, but needed for the key" in problem(None, key)
+    assert "RECONCILER_CLIENT_KEY_FILE is not a file that can be read" in problem(certificate, tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("reconciler.jobs.svc", ("reconciler.jobs.svc",)),
+        (" A.example , b.example. ", ("a.example", "b.example")),
+        (["a_b", "c-d.e"], ("a_b", "c-d.e")),
+    ],
+)
+def test_host_names_are_read_in_small_letters(written: object, names: tuple[str, ...]) -> None:
+    assert KINDS["listen_names"].read(written) == names
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        ",",
+        "a,,b",
+        "*",
+        "*.example.com",
+        "a b",
+        "http://a",
+        "a:80",
+        "-a",
+        "a-",
+        "x" * 64,
+        "größe",
+        [],
+        [1.5],
+        7.5,
+    ],
+)
+def test_what_is_no_list_of_host_names_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match=r"^$"):
+        KINDS["listen_names"].read(written)
 
 
 def test_the_reference_page_is_what_the_table_gives() -> None:

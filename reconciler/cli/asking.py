@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -27,6 +28,7 @@ Perform = Callable[[SqliteStore, Plan], Awaitable[Answer]]
 
 def have_performed(settings: Settings, kind: str, arguments: dict[str, object], perform: Perform) -> int:
     """Have it performed, by the daemon if one runs, and print what came of it."""
+    os.umask(0o077)
     try:
         answer = asyncio.run(_perform_alone(settings, perform))
     except StateInUse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from reconciler.store.backup import back_up
 def backup(file: Path, config: Path | None, state: str | None, sandbox: bool) -> int:
     """Copy the state into FILE, a new file, and verify the copy. A daemon may go on meanwhile."""
     settings = options.settings_of(config, sandbox, state=state)
+    os.umask(0o077)
     copied = back_up(settings.state, file)
     place = settings.state
     click.echo(f"{file} holds the state: {copied.runs} runs, {copied.intents} intents. It was verified.")

@@ -19,6 +19,7 @@ import structlog
 from reconciler import __version__
 from reconciler.cli import options
 from reconciler.cli.client import explorer_of, explorer_of_sandbox
+from reconciler.cli.exposure import leave_no_core, tell_exposures
 from reconciler.cli.get import items_table
 from reconciler.cli.holder import holder
 from reconciler.core.fault import Code
@@ -80,7 +81,9 @@ def run(
         config, sandbox, needs_explorer=not sandbox, jobs_dir=jobs_dir, state=state, listen=listen
     )
     os.umask(0o077)
+    leave_no_core()
     configure(settings.log_format, settings.log_level, sys.stderr)
+    tell_exposures(settings, is_sandbox=sandbox)
     launch = _Launch(
         settings, is_once=once, is_sandbox=sandbox, has_moved=explorer_moved, is_restored=restored
     )

@@ -34,6 +34,7 @@ from reconciler.errors import StateUnwritable
 from reconciler.store import settling, transactions
 from reconciler.store.lock import Lock
 from reconciler.store.opening import Binding, count_commit, open_state
+from reconciler.store.place import refuse_links, refuse_of_others
 from reconciler.store.port import Begun, Event, Refusal, Terms, Wish
 from reconciler.store.reading import Reader
 from reconciler.store.statements import saw_job
@@ -73,10 +74,12 @@ class SqliteStore:
         """
         try:
             state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            refuse_links(state)
             lock = Lock.take(state, holder)
         except OSError as error:
             raise StateUnwritable(f"{state}: {error.strerror}") from error
         try:
+            refuse_of_others(state)
             opened = await asyncio.to_thread(open_state, state, Binding(origin, has_moved, is_restored))
             try:
                 reader = await asyncio.to_thread(Reader.open, state)
