@@ -28,6 +28,9 @@ from reconciler.ops.metrics import Metrics
 from reconciler.ops.page import CONTENT_SECURITY_POLICY, status_page
 from reconciler.ops.view import View
 
+MOST_HEAD_BYTES = 16 * 1024
+"""The longest head of a request: what it asks for, and its headers."""
+
 _ALLOWED = {"allow": "GET, HEAD"}
 _SAFE_HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
@@ -89,6 +92,9 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
+        if _head_bytes(scope) > MOST_HEAD_BYTES:  # h11 minds only what does not come in one piece
+            text = f"a request's head has {MOST_HEAD_BYTES} bytes here at most\n"
+            return PlainTextResponse(text, 431, {"connection": "close"})
         if not self._is_ours(headers.get("host", "")):
             text = "this name is not known here; ask by the IP address or as localhost\n"
             return PlainTextResponse(text, 421, {"connection": "close"})
@@ -104,6 +110,11 @@ class Guard:
         bracketed = re.match(r"\[([^\]]*)\]", host)
         name = bracketed[1] if bracketed else host.partition(":")[0]
         return name.lower().rstrip(".") in self._names or _is_ip_address(name)
+
+
+def _head_bytes(scope: Scope) -> int:
+    asked = len(scope["raw_path"]) + len(scope["query_string"])
+    return asked + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
 
 
 def _is_ip_address(name: str) -> bool:

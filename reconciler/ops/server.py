@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.errors import ListenFailed
+from reconciler.ops.http import MOST_HEAD_BYTES
 from reconciler.setting_kinds import Address
 
 MOST_CONNECTIONS = 256
@@ -24,7 +25,6 @@ PATIENCE_S = 10.0
 LIFE_S = 30.0
 IDLE_S = 5
 CLOSING_S = 2
-MOST_HEADER_BYTES = 16 * 1024
 
 
 @asynccontextmanager
@@ -71,7 +71,7 @@ class _Server(uvicorn.Server):
                 date_header=False,
                 timeout_keep_alive=IDLE_S,
                 timeout_graceful_shutdown=CLOSING_S,
-                h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+                h11_max_incomplete_event_size=MOST_HEAD_BYTES,
             )
         )
         self._is_stopped = asyncio.Event()
