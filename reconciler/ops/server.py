@@ -7,6 +7,7 @@ process before the drain.
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -61,7 +62,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=_BoundedConnection,
+                http=functools.partial(_BoundedConnection, {}),  # type: ignore[arg-type] # it is called, no more
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -103,16 +104,15 @@ class _BoundedConnection(H11Protocol):
 
     Uvicorn waits for ever for a first request, so that a few thousand silent clients would take every file
     descriptor that the daemon needs for its work. The oldest gives way, not the newest: probes get in.
+
+    `living` are the connections of one server, the oldest first. Uvicorn's own set also has those that were
+    told to go and have not gone yet: in a flood, thousands.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, living: dict[_BoundedConnection, None], **options: Any) -> None:
+        super().__init__(**options)
+        self._living = living
         self._timers: list[asyncio.TimerHandle] = []
-
-    @property
-    def gives_way_at(self) -> float:
-        """When its patience ends, on the loop's clock: the oldest connection's is the least."""
-        return self._timers[0].when()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -120,11 +120,14 @@ class _BoundedConnection(H11Protocol):
             self.loop.call_later(PATIENCE_S, self._end_politely),
             self.loop.call_later(LIFE_S, transport.abort),
         ]
-        if len(self.connections) > MOST_CONNECTIONS:
-            open_ones = [one for one in self.connections if isinstance(one, _BoundedConnection)]
-            min(open_ones, key=lambda one: one.gives_way_at).transport.abort()
+        self._living[self] = None
+        if len(self._living) > MOST_CONNECTIONS:
+            oldest = next(iter(self._living))
+            del self._living[oldest]
+            oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._living.pop(self, None)
         for timer in self._timers:
             timer.cancel()
         super().connection_lost(exc)
