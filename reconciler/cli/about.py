@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from reconciler import __version__
+from reconciler.cli.render import say
 
 
 @click.command()
 def version() -> None:
     """Print the version."""
-    click.echo(f"reconciler {__version__}")
+    say(f"reconciler {__version__}")
 
 
 @click.command()
@@ -18,4 +19,4 @@ def schema() -> None:
     """Print the JSON Schema of manifests, for editors and other validators."""
     from reconciler.core.schema import schema_text
 
-    click.echo(schema_text(), nl=False)
+    say(schema_text().rstrip("\n"))

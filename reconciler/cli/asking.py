@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
-import click
-
 from reconciler.cli.holder import holder
+from reconciler.cli.render import complain, say
 from reconciler.core.plan import Plan
 from reconciler.engine.operator import Answer
 from reconciler.engine.planning import plan_tree
@@ -33,7 +32,7 @@ def have_performed(settings: Settings, kind: str, arguments: dict[str, object], 
         answer = asyncio.run(_perform_alone(settings, perform))
     except StateInUse:
         answer = _ask_daemon(settings.state, kind, arguments)
-    click.echo(answer.text, err=not answer.is_done)
+    (say if answer.is_done else complain)(answer.text)
     return ExitCode.DONE if answer.is_done else ExitCode.FAILED
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
+from reconciler.cli.render import say
 from reconciler.errors import ExitCode
 from reconciler.store.backup import back_up
 
@@ -23,8 +24,8 @@ def backup(file: Path, config: Path | None, state: str | None, sandbox: bool) ->
     os.umask(0o077)
     copied = back_up(settings.state, file)
     place = settings.state
-    click.echo(f"{file} holds the state: {copied.runs} runs, {copied.intents} intents. It was verified.")
-    click.echo(
+    say(f"{file} holds the state: {copied.runs} runs, {copied.intents} intents. It was verified.")
+    say(
         f"To restore it: stop the daemon, move {place}, {place}-wal and {place}-shm aside but leave"
         f" {place}.intents, copy {file} to {place}, and start with `reconciler run --restored`."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.render import plain, table
+from reconciler.cli.render import say, say_json, table
 from reconciler.core.item import Item, as_json, rfc3339
 from reconciler.core.model import Accepted, Held, Name, Unknown
+from reconciler.core.plain import plain
 from reconciler.errors import ReconcilerError
 from reconciler.store.describing import Candidate, RunRecord, Sent, WorkflowRecord
 from reconciler.store.port import Event
@@ -46,9 +46,9 @@ def describe(name: str, output: str, config: Path | None, state: str | None, san
     settings = options.settings_of(config, sandbox, state=state)
     found = _described(settings.state, Name(name))
     if output == "json":
-        click.echo(json.dumps(_json(found), ensure_ascii=False, indent=2))
+        say_json(_json(found))
     else:
-        click.echo("\n".join(_lines(found)))
+        say("\n".join(_lines(found)))
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,7 +11,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.render import age, table
+from reconciler.cli.render import age, complain, say, say_json, table
 from reconciler.core.item import Item, as_json
 from reconciler.errors import ReconcilerError
 from reconciler.store.reading import Reader
@@ -32,10 +31,10 @@ def get(names: Sequence[str], output: str, config: Path | None, state: str | Non
     items = _items(settings.state, names)
     match output:
         case "json":
-            click.echo(json.dumps({"items": [as_json(it) for it in items]}, ensure_ascii=False, indent=2))
+            say_json({"items": [as_json(it) for it in items]})
         case "name":
             for item in items:
-                click.echo(item.name)
+                say(item.name)
         case _:
             _print_table(items)
     _complain_of_strangers(names, items)
@@ -56,11 +55,11 @@ def items_table(items: Sequence[Item]) -> str:
 
 def _print_table(items: Sequence[Item]) -> None:
     if items:
-        click.echo(items_table(items))
+        say(items_table(items))
         return
-    click.echo("nothing is known yet; `reconciler plan` shows what would be submitted", err=True)
+    complain("nothing is known yet; `reconciler plan` shows what would be submitted")
     if options.SANDBOX_STATE.exists():
-        click.echo("what the sandbox did: `reconciler get --sandbox`", err=True)
+        complain("what the sandbox did: `reconciler get --sandbox`")
 
 
 def _row(item: Item) -> tuple[str, ...]:

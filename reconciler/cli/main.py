@@ -7,12 +7,14 @@ modules are imported by the command that needs them, so that `version` and `--he
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import NoReturn
 
 import click
 
 from reconciler import __version__
+from reconciler.cli.render import complain
 from reconciler.errors import ExitCode, ReconcilerError
 
 COMMANDS = {
@@ -67,11 +69,18 @@ def main() -> NoReturn:
         status = cli.main(prog_name="reconciler", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else ExitCode.DONE)
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        complain(told.getvalue().rstrip("\n"))
         sys.exit(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ExitCode.INTERRUPTED)
     except ReconcilerError as error:
-        for line in str(error).splitlines():
-            click.echo(f"error: {line}", err=True)
+        for line in str(error).split("\n"):
+            complain(f"error: {line}")
         sys.exit(error.exit_code)
+    except Exception as error:
+        from reconciler.cli.crash import tell_crash
+
+        tell_crash(error)
+        sys.exit(ExitCode.FAILED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from contextlib import closing
@@ -12,7 +11,8 @@ from typing import assert_never
 import click
 
 from reconciler.cli import options
-from reconciler.cli.render import plain, table
+from reconciler.cli.render import complain, say, say_json, table
+from reconciler.core.plain import plain
 from reconciler.core.plan import Action, Claim, GiveUp, Nothing, Plan, Submit, Wait
 from reconciler.core.reason import Reason
 from reconciler.engine.planning import Planning, plan_tree
@@ -43,7 +43,7 @@ def plan(
     settings = options.settings_of(config, sandbox, jobs_dir=jobs_dir, state=state)
     planning = _planning(settings)
     if output == "json":
-        click.echo(json.dumps(_as_json(planning.plan), ensure_ascii=False, indent=2))
+        say_json(_as_json(planning.plan))
     else:
         _print(planning)
     if planning.desired.problems:
@@ -86,12 +86,12 @@ def _print(planning: Planning) -> None:
     shown = [action for action in made.actions if word_of(action) != "nothing"]
     if shown:
         rows = ((word_of(action), action.name, _reason(action)) for action in shown)
-        click.echo(table(("ACTION", "NAME", "WHY"), rows, flexible=2))
+        say(table(("ACTION", "NAME", "WHY"), rows, flexible=2))
     for problem in planning.desired.problems:
-        click.echo(plain(str(problem)), err=True)
-    click.echo(_summary(planning))
+        complain(plain(str(problem)))
+    say(_summary(planning))
     if made.is_guarded:
-        click.echo(f"{len(made.unapproved)} new runs wait for you: reconciler approve {made.hash}")
+        say(f"{len(made.unapproved)} new runs wait for you: reconciler approve {made.hash}")
 
 
 def _summary(planning: Planning) -> str:

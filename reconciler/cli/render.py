@@ -1,20 +1,38 @@
-"""How things look on a terminal: tables that fit it, ages, and text from outside made harmless."""
+"""How things look on a terminal: tables that fit it, ages, and text from outside made harmless.
+
+Every command says what it says by `say`, `say_json` or `complain`, and by nothing else: so nothing that a
+manifest or a server holds can steer the terminal of whoever reads it.
+"""
 
 from __future__ import annotations
 
-import re
+import json
 import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+import click
+
+from reconciler.core.plain import plain, plain_json, plain_lines
+
 _GAP = 2
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
-def plain(text: str) -> str:
-    """The text with what steers a terminal, or hides, written as an escape."""
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+def say(text: str) -> None:
+    """Print lines to standard output; a text from outside that is to stay on one goes through `plain`."""
+    click.echo(plain_lines(text))
+
+
+def complain(text: str) -> None:
+    """The same to standard error."""
+    click.echo(plain_lines(text), err=True)
+
+
+def say_json(value: object) -> None:
+    """Print a value as JSON for programs; letters of any language stay as they are."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo("\n".join(map(plain_json, text.split("\n"))))
 
 
 def width_of(text: str) -> int:

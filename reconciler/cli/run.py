@@ -19,9 +19,11 @@ import structlog
 from reconciler import __version__
 from reconciler.cli import options
 from reconciler.cli.client import explorer_of, explorer_of_sandbox
+from reconciler.cli.crash import log_crashes_of_threads
 from reconciler.cli.exposure import leave_no_core, tell_exposures
 from reconciler.cli.get import items_table
 from reconciler.cli.holder import holder
+from reconciler.cli.render import say
 from reconciler.core.fault import Code
 from reconciler.core.policy import reader_under
 from reconciler.engine.daemon import Daemon
@@ -82,6 +84,7 @@ def run(
     )
     os.umask(0o077)
     leave_no_core()
+    log_crashes_of_threads()
     configure(settings.log_format, settings.log_level, sys.stderr)
     tell_exposures(settings, is_sandbox=sandbox)
     launch = _Launch(
@@ -126,7 +129,7 @@ def sandbox(directory: Path, listen: Address) -> int:
             host=listen.host,
             port=listen.port,
             stop=stop,
-            announce=lambda it: click.echo(f"the sandbox's Explorer is at {it.base_url}"),
+            announce=lambda it: say(f"the sandbox's Explorer is at {it.base_url}"),
         )
 
     with _sandbox_troubles_told(directory):
@@ -250,4 +253,4 @@ async def _showing(daemon: Daemon) -> AsyncIterator[None]:
 async def _show_when_done(daemon: Daemon) -> None:
     while not await daemon.is_quiet():  # noqa: ASYNC110 - many parts together are quiet, and none of them tells
         await asyncio.sleep(0.2)
-    click.echo(items_table(await daemon.items()))
+    say(items_table(await daemon.items()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.render import plain
+from reconciler.cli.render import say, say_json
 from reconciler.core.desired import Desired, desired_of
 from reconciler.core.model import Document, Invalid, Manifest, Problem
+from reconciler.core.plain import plain
 from reconciler.core.policy import limited, reader_under
 from reconciler.engine.planning import scan
 from reconciler.errors import ExitCode, ReconcilerError
@@ -36,7 +36,7 @@ def validate(paths: Sequence[Path], output: str, config: Path | None, jobs_dir: 
     desired = _whole(settings) if not paths else desired_of(_named(paths, settings))
     valid = sum(isinstance(wish, Manifest) for wish in desired.wishes.values())
     if output == "json":
-        click.echo(json.dumps(_as_json(valid, desired.problems), ensure_ascii=False, indent=2))
+        say_json(_as_json(valid, desired.problems))
     else:
         _print(valid, desired)
     return ExitCode.FAILED if desired.problems else ExitCode.DONE
@@ -105,8 +105,8 @@ def _as_json(valid: int, problems: Sequence[Problem]) -> dict[str, object]:
 
 def _print(valid: int, desired: Desired) -> None:
     for problem in desired.problems:
-        click.echo(plain(str(problem)))
+        say(plain(str(problem)))
     count = len(desired.problems)
     found = f"{count} problem" if count == 1 else f"{count} problems"
     manifests = f"{valid} valid manifest" if valid == 1 else f"{valid} valid manifests"
-    click.echo(f"{manifests}, {found if count else 'no problems'}")
+    say(f"{manifests}, {found if count else 'no problems'}")

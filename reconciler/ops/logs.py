@@ -19,6 +19,7 @@ from typing import Final, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from reconciler.core.plain import plain, plain_json
 from reconciler.explorer.secret import without_tokens
 
 MASK: Final = "[masked]"
@@ -30,10 +31,6 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _SIGNS_OF_A_SECRET = ("explorer_token", "bearer ", "basic ")
-
-_STEERING = r"\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb"
-"""What ends a line or steers a terminal: C0, C1, bidi and invisible characters, and lone surrogates."""
-_STEERS = re.compile(f"[{_STEERING}]")
 
 _TALKATIVE: Mapping[str, int] = {
     "httpcore": logging.WARNING,  # its debug lines print Set-Cookie
@@ -68,13 +65,13 @@ def json_line(_: WrappedLogger, __: str, event_dict: EventDict) -> str:
     """One JSON object on one line: `time`, `level`, `event`, then the rest; letters of any language stay."""
     first = {key: event_dict.pop(key, None) for key in ("time", "level", "event")}
     line = json.dumps({**first, **event_dict}, ensure_ascii=False, default=str, skipkeys=True)
-    return _STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    return plain_json(line)
 
 
 def printable(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:
     """Shows as escapes, in every text of a line for people, what would steer their terminal."""
     return {
-        _shown(key): _shown(value) if isinstance(value, str) else value for key, value in event_dict.items()
+        plain(key): plain(value) if isinstance(value, str) else value for key, value in event_dict.items()
     }
 
 
@@ -164,8 +161,4 @@ def _console(has_colours: bool) -> Processor:
 
 def _quoted(traceback: str) -> str:
     """A traceback over several lines, each marked, so that none can pass for a line of the log."""
-    return "\n".join(f"  | {_shown(line)}" for line in traceback.splitlines())
-
-
-def _shown(text: str) -> str:
-    return _STEERS.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    return "\n".join(f"  | {plain(line)}" for line in traceback.splitlines())

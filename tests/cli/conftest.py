@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,13 +33,17 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 @pytest.fixture(autouse=True)
 def _the_process_as_it_was() -> Iterator[None]:
-    """`run` changes what belongs to the whole process: the umask, and where log lines go."""
+    """`run` changes what belongs to the whole process: the umask, where log lines go, and the like."""
     umask = os.umask(0o022)
     os.umask(umask)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in _OTHERS}
+    hooks = threading.excepthook, sys.unraisablehook
+    core = resource.getrlimit(resource.RLIMIT_CORE)
     yield
+    threading.excepthook, sys.unraisablehook = hooks
+    resource.setrlimit(resource.RLIMIT_CORE, core)
     os.umask(umask)
     structlog.reset_defaults()
     logging.captureWarnings(False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.store.integrity import verify_file
 from tests.cli.lasting import living_daemon
-from tests.cli.started import Command
+from tests.cli.started import Command, until
 from tests.engine.stage import Stage
 
 
@@ -16,6 +16,7 @@ async def with_one_job(stage: Stage) -> None:
 
 def test_a_copy_is_made_beside_a_living_daemon(tmp_path: Path, command: Command) -> None:
     with living_daemon(tmp_path, with_one_job):
+        until(lambda: '"jobId": "' in command("get", "-o", "json").out)
         ended = command("backup", "copy.db")
         assert (ended.status, ended.err) == (0, "")
         assert "copy.db holds the state: 1 runs, 1 intents. It was verified." in ended.out

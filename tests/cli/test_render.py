@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.cli.render import age, plain, table, width_of
+from reconciler.cli.render import age, table, width_of
 
 
 @pytest.mark.parametrize(
@@ -12,21 +12,6 @@ from reconciler.cli.render import age, plain, table, width_of
 )
 def test_a_texts_width_is_what_a_terminal_needs(text: str, width: int) -> None:
     assert width_of(text) == width
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain text, größe 蒂姆", "plain text, größe 蒂姆"),
-        ("\x1b[2Jgone", "\\u001b[2Jgone"),
-        ("one\r\ntwo\ttab", "one\\u000d\\u000atwo\\u0009tab"),
-        ("\x7f\x9b", "\\u007f\\u009b"),
-        ("a\u202eb\u200bc\ufeff", "a\\u202eb\\u200bc\\ufeff"),
-        ("\udcff", "\\udcff"),
-    ],
-)
-def test_what_steers_a_terminal_is_shown_and_does_nothing(text: str, shown: str) -> None:
-    assert plain(text) == shown
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
