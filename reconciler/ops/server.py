@@ -75,6 +75,7 @@ class _Server(uvicorn.Server):
                 h11_max_incomplete_event_size=MOST_HEAD_BYTES,
             )
         )
+        self.config.load()  # now, and not in the task that serves: what cannot be loaded ends the start
         self._is_stopped = asyncio.Event()
 
     def stop(self) -> None:
