@@ -113,7 +113,9 @@ def _lines_of_run(record: RunRecord) -> Iterator[str]:
     yield f"Run: generation {run.key.generation}, attempt {run.key.attempt}: {type(run.state).__name__}"
     facts = {
         "Request": f"POST api-open/v1/workflows/{run.workflow_id}/jobs",
-        "Body": record.body.decode() if record.body is not None else "(not kept for so old a run)",
+        "Body": record.body.decode(errors="backslashreplace")
+        if record.body is not None
+        else "(not kept for so old a run)",
         "Revision": run.revision or "-",
         "Claimed": _time(run.claimed_ms),
     }
@@ -208,7 +210,7 @@ def _json_of_run(record: RunRecord) -> dict[str, Any]:
         "workflowId": run.workflow_id,
         "digest": run.digest,
         "revision": run.revision,
-        "body": record.body.decode() if record.body is not None else None,
+        "body": record.body.decode(errors="backslashreplace") if record.body is not None else None,
         "jobId": str(run.state.job_id) if isinstance(run.state, Accepted) else None,
         "claimedAt": rfc3339(run.claimed_ms),
         "requests": [

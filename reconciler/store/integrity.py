@@ -13,7 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError, StateDamaged, StateUnwritable
-from reconciler.store.migrations import FIRST_SUMMED, migrate, version_of
+from reconciler.store.migrations import FIRST_SUMMED, STEPS, migrate, version_of
+from reconciler.store.reading import Reader
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, run_of
 from reconciler.store.sums import SUMMED, bad_rows, register
 
 _MOST = 5
@@ -66,6 +68,8 @@ def verify(connection: sqlite3.Connection, state: Path) -> None:
         if damages:  # what follows needs these to be right
             raise StateDamaged(str(state), damages)
     damages = [*_damages_of_rows(connection, version), *_damages_of_intents(connection, version)]
+    if not damages and version == len(STEPS):
+        damages = [*_damages_of_values(connection)]
     if damages:
         raise StateDamaged(str(state), damages)
 
@@ -146,6 +150,20 @@ def _damages_of_rows(connection: sqlite3.Connection, version: int) -> Iterator[s
         keys = bad_rows(connection, table, _MOST)
         if keys:
             yield f"rows of {table} do not have their checksum: {', '.join(keys)}"
+
+
+def _damages_of_values(connection: sqlite3.Connection) -> Iterator[str]:
+    """Rows with a checksum that holds, and values that we never write: somebody wrote them who knows how."""
+    try:
+        reader = Reader(connection)
+        for _ in reader.items():
+            pass
+        reader.world((), [row[0] for row in connection.execute("SELECT workflow_id FROM workflows")])
+        reader.open_wishes()
+        for row in connection.execute(f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES}"):  # noqa: S608 - our own words
+            run_of(row)
+    except (ValueError, OverflowError, TypeError, KeyError) as error:
+        yield f"its rows hold what is never written there ({error})"
 
 
 def _damages_of_intents(connection: sqlite3.Connection, version: int) -> Iterator[str]:

@@ -29,6 +29,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
+from reconciler.core.outcome import HIGHEST_JOB_ID
 from reconciler.core.sighting import Presence, Sighting
 
 RUN_COLUMNS = (
@@ -106,8 +107,11 @@ def ids_as_text(job_ids: Iterable[JobId]) -> str:
 
 
 def ids_in(text: str) -> tuple[JobId, ...]:
-    """The job IDs in a column that `ids_as_text` made."""
-    return tuple(JobId(int(digits)) for digits in text.split())
+    """The job IDs in a column that `ids_as_text` made. Raises ValueError for what it never makes."""
+    found = tuple(JobId(int(digits)) for digits in text.split())
+    if not all(0 < job_id <= HIGHEST_JOB_ID for job_id in found):
+        raise ValueError("a job ID that cannot be one")
+    return found
 
 
 def _unknown_columns(state: Unknown) -> dict[str, Any]:
