@@ -18,6 +18,9 @@ from reconciler.store.reading import Reader
 from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, run_of
 from reconciler.store.sums import SUMMED, bad_rows, register
 
+LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999; nothing writes a later time, and none can be shown."""
+
 _MOST = 5
 """How many damages of a kind are told."""
 
@@ -154,10 +157,16 @@ def _damages_of_rows(connection: sqlite3.Connection, version: int) -> Iterator[s
 
 def _damages_of_values(connection: sqlite3.Connection) -> Iterator[str]:
     """Rows with a checksum that holds, and values that we never write: somebody wrote them who knows how."""
+    for table in SUMMED:
+        for (column,) in connection.execute(
+            "SELECT name FROM pragma_table_info(?) WHERE name LIKE '%\\_ms' ESCAPE '\\'", (table,)
+        ).fetchall():
+            odd = f"typeof({column}) NOT IN ('integer', 'null') OR {column} NOT BETWEEN 0 AND {LATEST_MS}"
+            if connection.execute(f"SELECT 1 FROM {table} WHERE {odd} LIMIT 1").fetchone():  # noqa: S608
+                yield f"{column} of {table} holds what is no time"
     try:
         reader = Reader(connection)
-        for _ in reader.items():
-            pass
+        reader.sightings()
         reader.world((), [row[0] for row in connection.execute("SELECT workflow_id FROM workflows")])
         reader.open_wishes()
         for row in connection.execute(f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES}"):  # noqa: S608 - our own words
