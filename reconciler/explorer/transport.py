@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import secrets
 import socket
 import struct
@@ -221,18 +220,25 @@ def _without(secret: Secret, exchange: Exchange) -> Exchange:
 
 
 def _spelt_out(body: bytes) -> bytes:
-    """JSON with its letters as themselves: spelt as escapes a secret would pass unseen (RFC 8259, 7)."""
-    return _ESCAPED.sub(_letter, body) if b"\\" in body else body
+    """JSON with its letters as themselves: spelt as escapes a secret would pass unseen (RFC 8259, 7).
+
+    Letter by letter over the whole, and not match by match: an answer may consist of nothing but escapes.
+    """
+    if b"\\" not in body or b"\0" in body:  # a zero byte stands in no JSON, and here for an escaped backslash
+        return body
+    body = body.replace(b"\\\\", b"\0")
+    for escape, letter in _LETTERS.items():
+        body = body.replace(escape, letter)
+    return body.replace(b"\0", b"\\\\")
 
 
-_ESCAPED = re.compile(rb"\\(?:u00(?P<letter>[2-7][0-9A-Fa-f])|.)", re.DOTALL)
-
-
-def _letter(found: re.Match[bytes]) -> bytes:
-    if found["letter"] is None:
-        return b"/" if found[0] == b"\\/" else found[0]
-    letter = bytes([int(found["letter"], 16)])
-    return found[0] if letter in b'"\\' else letter
+_LETTERS = {b"\\/": b"/"} | {
+    b"\\u00" + digits.encode(): bytes([code])
+    for code in range(0x20, 0x7F)
+    if code not in b'"\\'
+    for digits in (f"{code:02x}", f"{code:02X}")
+}
+"""Each way to escape a letter that needs no escape, and the letter."""
 
 
 def _root_cause(error: BaseException) -> str:
