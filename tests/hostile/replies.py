@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reconciler.explorer.transport import LARGE_REPLY
+from tests.explorer.bombs import bomb
 from tests.explorer.raw import CREATED, TOKEN, Heard, Script, http, read_request, saying
 
 End = Literal["taken", "refused", "retried", "unknown"]
@@ -120,10 +121,6 @@ def _silent(_: bytes, __: tuple[str, ...]) -> Script:
     return script
 
 
-def _bomb() -> bytes:
-    return gzip.compress(bytes(300 * 2**20), 9)
-
-
 _TOO_LONG = b'{"code":0,"data":{"id":107},"x":"' + b"x" * LARGE_REPLY + b'"}'
 _HTML = b"<html><body>Please stand by</body></html>"
 
@@ -174,7 +171,7 @@ WIRES: tuple[Wire, ...] = (
     Wire(
         "a gzip bomb of 300 MiB",
         "unknown",
-        _bytes(lambda b, h: http(200, _bomb(), "Content-Encoding: gzip", *h)),
+        _bytes(lambda b, h: http(200, bomb(*([bytes(2**20)] * 300)), "Content-Encoding: gzip", *h)),
     ),
     Wire("gzip", "unknown", _bytes(lambda b, h: http(200, gzip.compress(b), "Content-Encoding: gzip", *h))),
     Wire(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Count
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -16,9 +17,9 @@ HOSTILE = 100_000
 MOST_BYTES = 256 * 1024
 
 
-def names() -> list[str]:
+def names(count: int = HOSTILE) -> Iterator[str]:
     """Names, reasons and revisions as nobody would give them."""
-    return [f'{number:x}"}}\n# HELP evil\nevil{{a="\\' + "x" * (number % 3000) for number in range(HOSTILE)]
+    return (f'{number:x}"}}\n# HELP evil\nevil{{a="\\' + "x" * (number % 3000) for number in range(count))
 
 
 def flooded() -> Metrics:
@@ -33,8 +34,8 @@ def flooded() -> Metrics:
         metrics.submission(name)
         metrics.job_transition(name)
         metrics.assumption_violated(name)
-    metrics.manifests(dict.fromkeys(names(), 1) | {State.RUNNING: HOSTILE})
-    metrics.jobs(dict.fromkeys(names(), 1))
+    metrics.manifests(dict.fromkeys(names(1000), 1) | {State.RUNNING: HOSTILE})
+    metrics.jobs(dict.fromkeys(names(1000), 1))
     return metrics
 
 
