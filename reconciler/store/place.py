@@ -50,17 +50,26 @@ def refuse_of_others(state: Path) -> None:
 def exposures(state: Path) -> Iterator[str]:
     """What others may do to the state, as sentences; nothing for what is not there yet."""
     directory = state.absolute().parent
-    if directory.exists() and directory.stat().st_mode & stat.S_IWOTH:
+    if _mode(directory) & stat.S_IWOTH:
         yield f"anybody may put files beside the state: chmod o-w {directory}"
     for path, seen in _files(state):
         if seen.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield f"others may read or write the state: chmod 600 {path}"
 
 
+def _mode(directory: Path) -> int:
+    """0 for one that is not there yet, or cannot be looked at: to open the state will tell that."""
+    try:
+        return directory.stat().st_mode
+    except OSError:
+        return 0
+
+
 def _files(state: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for ending in _ENDINGS:
         path = state.with_name(state.name + ending)
         try:
-            yield path, path.lstat()
-        except FileNotFoundError:
+            seen = path.lstat()
+        except OSError:  # as above
             continue
+        yield path, seen

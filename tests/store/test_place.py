@@ -130,3 +130,6 @@ def test_a_directory_in_which_anybody_may_write_is_told_and_used(state: Path) ->
 
 def test_a_state_that_is_not_there_yet_is_nothing_to_tell_of(tmp_path: Path) -> None:
     assert list(exposures(tmp_path / "none" / "state.db")) == []
+    (tmp_path / "file").touch()
+    assert list(exposures(tmp_path / "file" / "state.db")) == []
+    assert list(exposures(tmp_path / ("x" * 300) / "state.db")) == []
