@@ -17,9 +17,11 @@ MOST_JOBS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class WholeListing:
-    """The jobs of a workflow, each once. `is_whole` is false if Explorer counts more jobs than it showed.
+    """The jobs of a workflow, each once.
 
-    And if it showed a page again that was read before, as one does that does not know of pages.
+    `is_whole` is false if Explorer counted more jobs, when the first page was read, than it then showed: jobs
+    that went meanwhile, or changed places between two pages, may have kept one from being seen. And if it
+    showed a page again that was read before, as one does that does not know of pages.
     """
 
     jobs: tuple[Job, ...]
@@ -42,7 +44,7 @@ async def list_workflow(
     down is still found. Jobs that come while we read push others to a later page, so one may be seen twice.
     """
     found: dict[JobId, Job] = {}
-    shown, is_whole = 0, False
+    total, is_whole = 0, False
     for page in range(1, PAGES + 1):
         if page > 1 or not is_admitted:
             await gate.admit()
@@ -54,9 +56,9 @@ async def list_workflow(
         gate.went(None)
         known = len(found)
         found.update((job.job_id, job) for job in listing.jobs)
-        shown += len(listing.jobs)
+        total = listing.total if page == 1 else total
         is_repeated = bool(listing.jobs) and len(found) == known
-        is_whole = shown >= listing.total and not is_repeated
+        is_whole = len(found) >= total and not is_repeated
         if is_whole or is_repeated or not listing.jobs or len(found) > MOST_JOBS:
             break
     return WholeListing(tuple(found.values()), is_whole)

@@ -80,6 +80,31 @@ def test_a_total_that_is_never_reached_is_told(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_pages_that_overlap_make_no_whole_listing_however_much_they_show(tmp_path: Path) -> None:
+    """Jobs of one moment may change places between two pages: one is shown twice, and another one never."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.explorer.jobs(None)
+        pages = [page_of(9, 8, total=4), page_of(8, 7, total=4), page_of(total=4)]
+        stage.sandbox.faults.switch_on(*pages)
+        found = await listed(stage)
+        assert (found.ids, found.is_whole) == ((9, 8, 7), False)
+
+    play(tmp_path, scene)
+
+
+def test_a_job_that_goes_between_two_pages_makes_no_whole_listing(tmp_path: Path) -> None:
+    """It pulls another one from the next page to the one that was read."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.explorer.jobs(None)
+        stage.sandbox.faults.switch_on(page_of(9, 8, total=4), page_of(6, total=3), page_of(total=3))
+        found = await listed(stage)
+        assert (found.ids, found.is_whole) == ((9, 8, 6), False)
+
+    play(tmp_path, scene)
+
+
 def test_a_listing_without_an_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAGES", 3)
 
