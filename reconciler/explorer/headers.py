@@ -13,6 +13,8 @@ COOKIE = "explorer_token"
 LONGEST_PAUSE_S = 900.0
 """A server may ask for more, and is asked again after this long."""
 
+_LONGEST_DATE = 64
+
 _TOKEN = re.compile(r"[!#-+\--:<-\[\]-~]{1,8192}")
 """What a cookie's value may consist of (RFC 6265, 4.1.1, `cookie-octet`)."""
 
@@ -32,18 +34,22 @@ def token_in(set_cookies: Iterable[str]) -> Secret | None:
     return found
 
 
-def retry_after_s(value: str | None, now_s: float) -> float | None:
+def retry_after_s(value: str | None, now_s: float, server_date: str | None = None) -> float | None:
     """Seconds to wait, from `Retry-After` as seconds or as a date (RFC 9110, 10.2.3); None for nonsense.
 
-    At most LONGEST_PAUSE_S. `now_s` is the Unix time at which the reply came.
+    At most LONGEST_PAUSE_S. A date is the server's: it is measured by `server_date`, the reply's own `Date`,
+    and where that cannot be read by `now_s`, the Unix time at which the reply came. Clocks differ.
     """
-    if value is None or len(value) > 64:
+    if value is None or len(value) > _LONGEST_DATE:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
         return min(float(text), LONGEST_PAUSE_S)
     date = _date_in(text)
-    return None if date is None else min(max(date.timestamp() - now_s, 0.0), LONGEST_PAUSE_S)
+    if date is None:
+        return None
+    sent = _date_in(server_date) if server_date and len(server_date) <= _LONGEST_DATE else None
+    return min(max(date.timestamp() - (sent.timestamp() if sent else now_s), 0.0), LONGEST_PAUSE_S)
 
 
 def _date_in(text: str) -> datetime | None:

@@ -202,7 +202,7 @@ async def _received(response: httpx.Response, limit: int) -> tuple[Exchange, Sec
             body += part
             if len(body) > limit:
                 return NoReply(f"the reply is longer than {limit} bytes"), None
-    pause_s = retry_after_s(headers.get("retry-after"), time.time())
+    pause_s = retry_after_s(headers.get("retry-after"), time.time(), headers.get("date"))
     token = token_in(headers.get_list("set-cookie"))
     return Reply(response.status_code, bytes(body), pause_s), token
 

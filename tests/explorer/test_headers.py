@@ -67,6 +67,22 @@ def test_a_pause_is_believed_within_bounds(value: str | None, seconds: float | N
     assert retry_after_s(value, NOW_S) == seconds
 
 
+@pytest.mark.parametrize(
+    ("server_date", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 03:49:37 GMT", 10.0),  # five hours behind us, and so is what it asks for
+        ("soon", 0.0),
+        ("x" * 100, 0.0),
+        ("", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_a_date_is_measured_by_the_clock_of_the_server_that_says_it(
+    server_date: str | None, seconds: float
+) -> None:
+    assert retry_after_s("Sun, 06 Nov 1994 03:49:47 GMT", NOW_S, server_date) == seconds
+
+
 @given(value=st.text(max_size=70) | st.text(st.characters(codec="ascii"), max_size=64))
 def test_no_text_makes_a_pause_endless_or_the_parser_fall(value: str) -> None:
     seconds = retry_after_s(value, NOW_S)
