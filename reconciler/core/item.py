@@ -6,7 +6,8 @@ decided here; how an item is drawn is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from reconciler.core.model import (
@@ -33,7 +34,10 @@ from reconciler.core.sighting import Presence, Sighting
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One name as programs and people see it. Absent values are None; times are RFC 3339 in UTC."""
+    """One name as programs and people see it. Absent values are None; times are RFC 3339 in UTC.
+
+    `labels`, those of the last valid manifest, are for selectors, and no part of the JSON.
+    """
 
     name: Name
     path: str
@@ -50,6 +54,7 @@ class Item:
     trace_id: str | None
     submitted_at: str | None
     updated_at: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def item_of(sighting: Sighting, latest: Run | None, open_run: RunKey | None = None) -> Item:
@@ -75,6 +80,7 @@ def item_of(sighting: Sighting, latest: Run | None, open_run: RunKey | None = No
         trace_id=latest.trace_id,
         submitted_at=rfc3339(latest.submitted_ms) if latest.submitted_ms is not None else None,
         updated_at=rfc3339(max(latest.updated_ms, sighting.updated_ms)),
+        labels=sighting.labels,
     )
 
 
@@ -168,6 +174,8 @@ def _state_of_run(run: RunState) -> State:
             return State.UNKNOWN
         case Held():
             return State.HELD
+        case Accepted(is_overdue=True):
+            return State.FAILED
         case Accepted(status=status):
             return _STATE_OF_FINAL_STATUS.get(status, State.RUNNING)
         case Baselined():
@@ -204,6 +212,7 @@ def _unclaimed(sighting: Sighting, latest: Run | None) -> Item:
         trace_id=None,
         submitted_at=None,
         updated_at=rfc3339(sighting.updated_ms),
+        labels=sighting.labels,
     )
 
 

@@ -68,13 +68,32 @@ class OnDelete(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Policies:
+    """How a name's runs are gone about: all of its `spec` that is not in the digest, and changes no job.
+
+    `backoff_limit` is how often a job that failed is submitted again, `active_deadline_s` how many seconds it
+    may take from its receipt (None: as long as it likes), `depends_on` the names that must have succeeded.
+    """
+
+    on_unknown: OnUnknown = OnUnknown.AUTO
+    on_change: OnChange = OnChange.SUBMIT
+    on_delete: OnDelete = OnDelete.ORPHAN
+    backoff_limit: int = 0
+    active_deadline_s: float | None = None
+    depends_on: tuple[Name, ...] = ()
+
+
+DEFAULTS = Policies()
+"""What a manifest that says nothing of them goes by."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One valid document: a job that somebody wants.
 
     `body` is the canonical (RFC 8785) JSON of `{"input": …}`: exactly the bytes that are sent to Explorer.
-    `path` is relative to the jobs directory, with `/`; `line` is where the document begins, from 1.
-    `backoff_limit` is how often a job that failed is submitted again, `active_deadline_s` how many seconds it
-    may take from its receipt (None: as long as it likes), `depends_on` the names that must have succeeded.
+    `path` is relative to the jobs directory, with `/`; `line` is where the document begins, from 1. What the
+    policies mean says `Policies`.
     """
 
     name: Name
@@ -91,6 +110,18 @@ class Manifest:
     backoff_limit: int = 0
     active_deadline_s: float | None = None
     depends_on: tuple[Name, ...] = ()
+
+    @property
+    def policies(self) -> Policies:
+        """How its runs are gone about."""
+        return Policies(
+            on_unknown=self.on_unknown,
+            on_change=self.on_change,
+            on_delete=self.on_delete,
+            backoff_limit=self.backoff_limit,
+            active_deadline_s=self.active_deadline_s,
+            depends_on=self.depends_on,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +174,17 @@ class Job:
     name: str
     status: JobStatus | None
     created_ms: int | None
+    began_ms: int | None
+    ended_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task of a job, as the server shows it once the job has ended."""
+
+    task_id: str
+    name: str
+    status: JobStatus | None
     began_ms: int | None
     ended_ms: int | None
 
@@ -219,14 +261,49 @@ class Held:
     candidates: tuple[JobId, ...] = ()
 
 
+class CancelCause(StrEnum):
+    """What a job is stopped for."""
+
+    REPLACED = "replaced"
+    DELETED = "deleted"
+    DEADLINE = "deadline"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The durable note that a job is to be stopped: before any request, which is then repeated.
+
+    `why` is a sentence, with the operator's name and words where one asked. `tries` counts the requests so
+    far, `answer` is what came of the last one, in words.
+    """
+
+    cause: CancelCause
+    why: str
+    asked_ms: int
+    tries: int = 0
+    answer: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The server made this job for this run. `ended_ms` is set once `status` is final."""
+    """The server made this job for this run. `ended_ms` is set once `status` is final.
+
+    `cancel` says that it is to be stopped, or was. `missing_ms` is since when the server does not show it.
+    """
 
     job_id: JobId
     status: JobStatus
     accepted_ms: int
     ended_ms: int | None = None
+    cancel: Cancel | None = None
+    missing_ms: int | None = None
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it was stopped because it ran longer than its deadline: it has failed, by that."""
+        is_stopped = self.ended_ms is not None and self.status is not JobStatus.SUCCESS
+        return is_stopped and self.cancel is not None and self.cancel.cause is CancelCause.DEADLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +333,11 @@ RunState = Waiting | Submitting | Unknown | Held | Accepted | Baselined | Reject
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One generation's attempt: at most one job."""
+    """One generation's attempt: at most one job.
+
+    `resubmissions` counts the attempts before it, without a break, whose jobs failed and were submitted
+    again by themselves; an operator's `retry` begins anew. `claimed_for` says why it was wanted.
+    """
 
     key: RunKey
     workflow_id: WorkflowId
@@ -267,6 +348,26 @@ class Run:
     revision: str | None = None
     trace_id: str | None = None
     submitted_ms: int | None = None
+    resubmissions: int = 0
+    claimed_for: str = ""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its job exists and has not ended, or may exist for all that is known."""
+        match self.state:
+            case Submitting() | Unknown() | Held() | Accepted(ended_ms=None):
+                return True
+            case _:
+                return False
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing is submitted until an operator says `resume`: who said so, why, and since when."""
+
+    who: str
+    why: str
+    since_ms: int
 
 
 class State(StrEnum):

@@ -1,206 +1,59 @@
 """The plan: what brings the world closer to the manifests, and why not sooner.
 
 Pure, and the only place where that is decided: `reconciler plan` prints it, the daemon performs it. It takes
-what is desired, what is observed and the time, and gives one action a name, each with its reason. How an
-action is performed, and what its outcome means, is not here (`engine`, `outcome`).
+what is desired, what is observed and the time, and gives one action a name, each with its reason. The values
+themselves are in `action`; how an action is performed, and what its outcome means, is not here (`engine`,
+`outcome`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Literal
 
-from reconciler.core.model import (
-    Digest,
-    Invalid,
-    JobId,
-    Manifest,
-    Name,
-    Run,
-    RunKey,
-    Superseded,
-    Waiting,
-    WorkflowId,
+from reconciler.core.action import (
+    Absent,
+    Action,
+    CancelJob,
+    Claim,
+    GiveUp,
+    Nothing,
+    Observed,
+    Plan,
+    Quarantine,
+    Submit,
+    Unreadable,
+    Wait,
+    Wish,
+    Workflow,
+    World,
 )
+from reconciler.core.model import Invalid, Manifest, Name, Run, RunKey, Superseded, Waiting, WorkflowId
 from reconciler.core.reason import Reason, settled
+
+__all__ = [
+    "Absent",
+    "Action",
+    "CancelJob",
+    "Claim",
+    "GiveUp",
+    "Nothing",
+    "Observed",
+    "Plan",
+    "Quarantine",
+    "Submit",
+    "Unreadable",
+    "Wait",
+    "Wish",
+    "Workflow",
+    "World",
+    "next_action",
+    "plan",
+]
 
 LONGEST_WAIT_MS = 3_600_000
 """A run that would wait longer than this was told so before the clock was set back: it does not wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """No document claims the name, for this many complete passes in a row."""
-
-    passes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """The name's last file is there, but what it holds cannot be told."""
-
-    path: str
-
-
-Wish = Manifest | Invalid | Absent | Unreadable
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What the state knows of one name: its newest run, and the digests that an operator released."""
-
-    latest: Run | None = None
-    approved: frozenset[Digest] = frozenset()
-
-
-class Quarantine(StrEnum):
-    """Where a workflow of a restored state stands: to be listed, or held by jobs that the state knows not.
-
-    A run that the state has forgotten may have made them.
-    """
-
-    WAITS = "Waits"
-    HELD = "Held"
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """What the state knows of one workflow.
-
-    `highest` is the highest job ID ever seen there, 0 for none, None while the workflow was never listed.
-    `is_guarded` says that it had jobs when it was first listed, while the state was without any run.
-    `asks_again_ms` is when a listing that failed may be tried again, `trouble` why it failed. `strangers` are
-    the jobs that hold a workflow of a restored state. `open_run` is its run whose outcome is not known yet.
-    """
-
-    workflow_id: WorkflowId
-    highest: JobId | None = None
-    is_guarded: bool = False
-    asks_again_ms: int = 0
-    trouble: str = ""
-    quarantine: Quarantine | None = None
-    strangers: tuple[JobId, ...] = ()
-    open_run: RunKey | None = None
-
-    @property
-    def needs_listing(self) -> bool:
-        """Whether it has to be listed before a run of it may start."""
-        match self.quarantine:
-            case Quarantine.HELD:
-                return False  # an operator has to speak first
-            case Quarantine.WAITS:
-                return True
-            case None:
-                return self.highest is None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Start this generation: durable before it is sent, and the older run `replaces` is given up."""
-
-    manifest: Manifest
-    key: RunKey
-    why: Reason
-    replaces: RunKey | None = None
-
-    @property
-    def name(self) -> Name:
-        """The name that is acted on."""
-        return self.key.name
-
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """Create the job of a run that is claimed, at `not_before_ms` or later.
-
-    `detail` says what came of the last try, if there was one.
-    """
-
-    key: RunKey
-    workflow_id: WorkflowId
-    why: Reason
-    not_before_ms: int = 0
-    detail: str = ""
-
-    @property
-    def name(self) -> Name:
-        """The name that is acted on."""
-        return self.key.name
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """End a run that was never sent and is no longer wanted."""
-
-    key: RunKey
-    why: Reason
-
-    @property
-    def name(self) -> Name:
-        """The name that is acted on."""
-        return self.key.name
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing yet. `until_ms` is when to look again, None if something else has to happen first."""
-
-    name: Name
-    why: Reason
-    until_ms: int | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """Nothing is left to do until the manifest or its run changes."""
-
-    name: Name
-    why: Reason
-    detail: str = ""
-
-
-Action = Claim | Submit | GiveUp | Wait | Nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One action a name, the workflows to list first, and what would need an operator's word.
-
-    `unapproved` would start new runs and nobody has released them, whether or not the guard holds them;
-    `approve` releases exactly these, by `hash`.
-    """
-
-    actions: tuple[Action, ...]
-    to_list: tuple[WorkflowId, ...]
-    unapproved: tuple[Claim, ...]
-    is_guarded: bool
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 in hex over the sorted lines `submit <name> <digest>` of what nobody has released."""
-        lines = sorted(f"submit {claim.name} {claim.manifest.digest}\n" for claim in self.unapproved)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-    def once_claimed(self) -> Plan:
-        """The same plan after its claims were made: what they started is for nobody to approve any more."""
-        waiting = {action.name for action in self.actions if isinstance(action, Wait)}
-        return replace(self, unapproved=tuple(it for it in self.unapproved if it.name in waiting))
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What is observed: names and workflows as the state knows them."""
-
-    names: Mapping[Name, Observed] = field(default_factory=dict)
-    workflows: Mapping[WorkflowId, Workflow] = field(default_factory=dict)
-
-    def workflow(self, workflow_id: WorkflowId) -> Workflow:
-        """The workflow, or one of which nothing is known yet."""
-        return self.workflows.get(workflow_id) or Workflow(workflow_id)
 
 
 def plan(wishes: Mapping[Name, Wish], world: World, now_ms: int, *, max_new: int) -> Plan:

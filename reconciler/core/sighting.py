@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from reconciler.core.model import Digest, Invalid, Manifest, Name, OnUnknown, WorkflowId
+from reconciler.core.model import DEFAULTS, Digest, Invalid, Manifest, Name, Policies, WorkflowId
 from reconciler.core.plan import Absent, Action, GiveUp, Nothing, Unreadable, Wait, Wish
 from reconciler.core.reason import Reason
 
@@ -23,8 +24,8 @@ class Presence(StrEnum):
 class Sighting:
     """What the last complete pass saw of one name, and what the plan said of it.
 
-    `digest`, `workflow_id` and `on_unknown` are those of the last valid manifest; `reason` is the plan's, or
-    the first problem of an invalid document.
+    `digest`, `workflow_id`, `policies` and `labels` are those of the last valid manifest; `reason` is the
+    plan's, or the first problem of an invalid document.
     """
 
     name: Name
@@ -35,7 +36,8 @@ class Sighting:
     reason: str
     revision: str | None
     updated_ms: int
-    on_unknown: OnUnknown = OnUnknown.AUTO
+    policies: Policies = DEFAULTS
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def sighting_of(
@@ -55,22 +57,27 @@ def sighting_of(
 def _seen(
     name: Name, wish: Wish, reason: str, before: Sighting | None, revision: str | None, now_ms: int
 ) -> Sighting | None:
-    digest, workflow_id, on_unknown = (
-        (before.digest, before.workflow_id, before.on_unknown) if before else (None, None, OnUnknown.AUTO)
-    )
+    known = before or Sighting(name, Presence.WANTED, "", None, None, "", None, now_ms)
+    now = replace(known, reason=reason, revision=revision, updated_ms=now_ms)
     match wish:
-        case Manifest(path=path, digest=digest, workflow_id=workflow_id, is_suspended=is_suspended):
-            presence = Presence.SUSPENDED if is_suspended else Presence.WANTED
-            on_unknown = wish.on_unknown
+        case Manifest(path=path, is_suspended=is_suspended):
+            return replace(
+                now,
+                presence=Presence.SUSPENDED if is_suspended else Presence.WANTED,
+                path=path,
+                digest=wish.digest,
+                workflow_id=wish.workflow_id,
+                policies=wish.policies,
+                labels=wish.labels,
+            )
         case Invalid(path=path):
-            presence = Presence.INVALID
+            return replace(now, presence=Presence.INVALID, path=path)
         case Absent(passes=passes) if before is not None:
-            path, presence = before.path, Presence.DELETED if passes >= 2 else before.presence
+            return replace(now, presence=Presence.DELETED if passes >= 2 else before.presence)
         case Unreadable(path=path) if before is not None:
-            presence = Presence.INVALID
+            return replace(now, presence=Presence.INVALID, path=path)
         case _:
             return None
-    return Sighting(name, presence, path, digest, workflow_id, reason, revision, now_ms, on_unknown)
 
 
 def _reason(action: Action) -> str:

@@ -43,7 +43,7 @@ async def approve(store: Store, plan: Plan, plan_hash: str, now_ms: int) -> Answ
             False,
             f"the plan has changed: its hash is now {plan.hash}. Read it with `reconciler plan` first",
         )
-    await store.approve(plan.unapproved, now_ms)
+    await store.approve(plan.unapproved, plan.unapproved_cancels, now_ms)
     return Answer(True, f"approved {_runs(len(plan.unapproved))}")
 
 

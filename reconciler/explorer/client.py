@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from reconciler.core.model import Job, JobId, WorkflowId
+from reconciler.core.model import Job, JobId, Task, WorkflowId
 from reconciler.core.outcome import (
     Failure,
     Faulty,
@@ -30,7 +30,6 @@ from reconciler.explorer.credential import Login, NoToken, TokenFile
 from reconciler.explorer.jobs import (
     JobDetail,
     Listing,
-    Task,
     detail_in,
     is_success_in,
     is_workflow_id,

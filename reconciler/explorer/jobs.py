@@ -14,7 +14,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from reconciler.core.model import Job, JobId, JobStatus, WorkflowId
+from reconciler.core.model import Job, JobId, JobStatus, Task, WorkflowId
 from reconciler.core.outcome import Faulty, job_id_in
 
 READ = 0
@@ -35,17 +35,6 @@ class Listing:
     total: int
     page: int
     page_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One task of a job."""
-
-    task_id: str
-    name: str
-    status: JobStatus | None
-    began_ms: int | None
-    ended_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.core.model import Held, Job, JobId, JobStatus, Name, Run, Unknown, WorkflowId
+from reconciler.core.model import Accepted, Held, Job, JobId, JobStatus, Name, Run, Task, Unknown, WorkflowId
+from reconciler.store.following import tasks_of
 from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, run_of
 
 
@@ -42,13 +43,14 @@ class Candidate:
 class RunRecord:
     """A run with the bytes that it sends, its requests and, if it is not settled, its candidates.
 
-    `body` is None for a run so old that its bytes are not kept.
+    `body` is None for a run so old that its bytes are not kept. `tasks` are there once its job has ended.
     """
 
     run: Run
     body: bytes | None
     requests: tuple[Sent, ...]
     candidates: tuple[Candidate, ...]
+    tasks: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,11 @@ def workflow_of(connection: sqlite3.Connection, workflow_id: WorkflowId) -> Work
 def _record(connection: sqlite3.Connection, run: Run, body: bytes | None) -> RunRecord:
     job_ids: Sequence[JobId] = run.state.candidates if isinstance(run.state, Unknown | Held) else ()
     return RunRecord(
-        run, body, tuple(_sent(connection, run)), tuple(_candidate(connection, it) for it in job_ids)
+        run=run,
+        body=body,
+        requests=tuple(_sent(connection, run)),
+        candidates=tuple(_candidate(connection, it) for it in job_ids),
+        tasks=tasks_of(connection, run.state.job_id) if isinstance(run.state, Accepted) else (),
     )
 
 

@@ -155,7 +155,44 @@ ALTER TABLE runs ADD COLUMN checksum INTEGER;
 ALTER TABLE workflows ADD COLUMN checksum INTEGER;
 """
 
-STEPS = (_V1, _V2)
+_V3 = """
+ALTER TABLE names ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE names ADD COLUMN on_change TEXT NOT NULL DEFAULT 'submit';
+ALTER TABLE names ADD COLUMN on_delete TEXT NOT NULL DEFAULT 'orphan';
+ALTER TABLE names ADD COLUMN backoff_limit INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE names ADD COLUMN active_deadline_s REAL;
+ALTER TABLE names ADD COLUMN depends_on TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE runs ADD COLUMN claimed_for TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN resubmissions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN cancel_cause TEXT;
+ALTER TABLE runs ADD COLUMN cancel_why TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN cancel_asked_ms INTEGER;
+ALTER TABLE runs ADD COLUMN cancel_tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN cancel_answer TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN missing_ms INTEGER;
+ALTER TABLE runs ADD COLUMN tasks_ms INTEGER;
+UPDATE runs SET tasks_ms = 0 WHERE phase = 'Ended';
+
+CREATE INDEX runs_without_tasks ON runs (ended_ms) WHERE phase = 'Ended' AND tasks_ms IS NULL;
+CREATE INDEX runs_of_workflow ON runs (workflow_id)
+    WHERE phase IN ('Submitting', 'Unknown', 'Held', 'Followed');
+
+CREATE TABLE tasks (
+    job_id INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    task_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT,
+    began_ms INTEGER,
+    ended_ms INTEGER,
+    PRIMARY KEY (job_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX events_at ON events (at_ms);
+"""
+
+STEPS = (_V1, _V2, _V3)
 
 
 FIRST_SUMMED = 2

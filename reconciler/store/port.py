@@ -12,19 +12,25 @@ from typing import Any, Protocol
 from reconciler.core.item import Item
 from reconciler.core.model import (
     Accepted,
+    Cancel,
     Intent,
     Job,
     JobId,
     JobStatus,
     Name,
+    Pause,
     Run,
     RunKey,
     RunState,
+    Task,
     WorkflowId,
 )
 from reconciler.core.outcome import Receipt
-from reconciler.core.plan import Claim, GiveUp, World
+from reconciler.core.plan import CancelJob, Claim, GiveUp, World
+from reconciler.core.room import Room
 from reconciler.core.sighting import Sighting
+
+NO_LIMIT = Room()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +103,25 @@ class Store(Protocol):
         ...
 
     def observe(
-        self, sightings: Sequence[Sighting], claims: Sequence[Claim], given_up: Sequence[GiveUp], now_ms: int
+        self,
+        sightings: Sequence[Sighting],
+        claims: Sequence[Claim],
+        given_up: Sequence[GiveUp],
+        now_ms: int,
+        cancels: Sequence[CancelJob] = (),
     ) -> Awaitable[None]:
-        """Record what a pass saw and decided: claimed runs exist from here on.
+        """Record what a pass saw and decided: claimed runs exist from here on, and jobs are to be stopped.
 
         The only verb that need not be awaited: it is on disk no later than any verb that follows.
         """
         ...
 
-    async def begin(self, key: RunKey, trace_id: str, now_ms: int) -> Begun | None:
-        """Make the intent to send this run durable; None if the run does not wait to be sent (any more)."""
+    async def begin(self, key: RunKey, trace_id: str, now_ms: int, room: Room = NO_LIMIT) -> Begun | None:
+        """Make the intent to send this run durable.
+
+        None if the run does not wait to be sent (any more), or may not be sent now: an operator has paused
+        submissions, or there is no room for one more job.
+        """
         ...
 
     async def record(
@@ -164,12 +179,72 @@ class Store(Protocol):
         """Record the highest job ID that a later listing showed."""
         ...
 
-    async def job_changed(self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int) -> None:
-        """Record a job's new status; `ended_ms` with a final one."""
+    async def job_changed(
+        self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int
+    ) -> Accepted | None:
+        """Record a job's new status, `ended_ms` with a final one; gives what is known of the job now.
+
+        None if its run has no job, or one that has ended.
+        """
         ...
 
-    async def approve(self, claims: Sequence[Claim], now_ms: int) -> None:
-        """Release these new runs, by name and digest; their workflows are guarded no longer."""
+    async def job_missing(self, key: RunKey, why: str, now_ms: int) -> None:
+        """Record that the server does not show a run's job."""
+        ...
+
+    async def job_found(self, key: RunKey, now_ms: int) -> None:
+        """Record that the server shows a run's job again."""
+        ...
+
+    async def end_missing(self, key: RunKey, cancel: Cancel) -> Accepted | Refusal:
+        """End a run whose job the server does not show, on an operator's word."""
+        ...
+
+    async def cancel(self, key: RunKey, cancel: Cancel) -> Accepted | Refusal:
+        """Record that a run's job is to be stopped: one that the state owns, and that has not ended."""
+        ...
+
+    async def job_to_cancel(self, key: RunKey) -> Accepted | None:
+        """The job that is to be stopped, as far as is known; None for a run that has none (any more)."""
+        ...
+
+    async def cancel_answered(self, key: RunKey, answer: str, now_ms: int) -> None:
+        """Record what came of a request to stop a run's job."""
+        ...
+
+    async def tasks_seen(self, key: RunKey, tasks: Sequence[Task], now_ms: int) -> None:
+        """Keep the tasks of a run's job, which has ended."""
+        ...
+
+    async def runs_without_tasks(self) -> list[Run]:
+        """All runs whose jobs have ended and whose tasks were not asked for yet."""
+        ...
+
+    async def pause(self, pause: Pause) -> None:
+        """Submit nothing from here on."""
+        ...
+
+    async def resume(self, who: str, now_ms: int) -> None:
+        """Submit again."""
+        ...
+
+    async def paused(self) -> Pause | None:
+        """The pause, while nothing is to be submitted."""
+        ...
+
+    async def forget_events(self, before_ms: int) -> int:
+        """Drop a bite of the events that are older than this; gives how many. Writes nothing for none."""
+        ...
+
+    async def forget_names(self, before_ms: int) -> list[Name]:
+        """Drop a bite of the names that were deleted before this; gives them. Writes nothing for none."""
+        ...
+
+    async def approve(self, claims: Sequence[Claim], cancels: Sequence[CancelJob], now_ms: int) -> None:
+        """Release these new runs, by name and digest, and have these jobs stopped.
+
+        The workflows of the runs are guarded no longer.
+        """
         ...
 
     async def baseline(self, claims: Sequence[Claim], others: Sequence[Claim], now_ms: int) -> None:
@@ -197,6 +272,10 @@ class Store(Protocol):
 
     async def held_runs(self) -> list[Run]:
         """All runs that wait for an operator."""
+        ...
+
+    async def unfinished_names(self) -> set[Name]:
+        """All names with a run that waits, or whose job has not ended, as far as is known."""
         ...
 
     async def followed_runs(self) -> list[Run]:

@@ -10,16 +10,19 @@ from itertools import islice
 from pathlib import Path
 
 from reconciler.core.item import Item, item_of
-from reconciler.core.model import Digest, JobId, Name, Run, RunKey, WorkflowId
+from reconciler.core.model import Accepted, Digest, JobId, Name, Pause, Policies, Run, RunKey, WorkflowId
 from reconciler.core.plan import Observed, Quarantine, Workflow, World
 from reconciler.core.sighting import Sighting
 from reconciler.errors import StateUnusable
 from reconciler.store.describing import RunRecord, WorkflowRecord, runs_of, workflow_of
-from reconciler.store.migrations import version_of
+from reconciler.store.following import accepted_in, followed
+from reconciler.store.keeping import old_events, old_names
+from reconciler.store.migrations import STEPS, migrate, version_of
 from reconciler.store.port import Event, Wish
-from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, run_of, sighting_of
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, policies_of, run_of, sighting_of
 from reconciler.store.settling import foreign_among, runs_in
-from reconciler.store.statements import quarantine_of_new
+from reconciler.store.statements import in_use, pause_in, quarantine_of_new
+from reconciler.store.sums import register
 
 _CHUNK = 500
 """How many names one query asks for: well below SQLite's limit on parameters."""
@@ -41,8 +44,7 @@ class Reader:
                 uri = f"{state.absolute().as_uri()}?{mode}"
                 connection = sqlite3.connect(uri, uri=True, timeout=5, check_same_thread=False)
                 try:
-                    version_of(connection)
-                    return cls(connection)
+                    return cls(_as_newest(connection))
                 except sqlite3.Error as error:
                     last = error
                     connection.close()
@@ -62,13 +64,24 @@ class Reader:
         wanted = list(names)
         latest = self.latest_runs(wanted)
         approved = self._approvals(wanted)
+        policies = self._policies(wanted)
+        unfinished: dict[Name, list[Run]] = {}
+        for run in self.runs(("Submitting", "Unknown", "Held", "Followed")):
+            unfinished.setdefault(run.key.name, []).append(run)
         return World(
             names={
-                name: Observed(latest.get(name), frozenset(approved.get(name, ())))
+                name: Observed(
+                    latest=latest.get(name),
+                    approved=frozenset(approved.get(name, ())),
+                    unfinished=tuple(sorted(unfinished.get(name, ()), key=lambda run: run.key)),
+                    policies=policies.get(name, Policies()),
+                )
                 for name in wanted
                 if name in latest or name in approved
             },
             workflows=self._workflows(list(workflow_ids)),
+            in_use=in_use(self._connection),
+            pause=self.pause(),
         )
 
     def latest_runs(self, names: Sequence[Name]) -> dict[Name, Run]:
@@ -83,6 +96,20 @@ class Reader:
             )
             runs.update((run.key.name, run) for run in map(run_of, rows))
         return runs
+
+    def last_bodies(self, names: Sequence[Name]) -> dict[Name, tuple[bytes, ...]]:
+        """What the last two generations of each name asked for, the newest first; of those that are kept."""
+        bodies: dict[Name, dict[int, bytes]] = {}
+        for chunk in _chunks(names):
+            marks = ",".join("?" * len(chunk))
+            rows = self._connection.execute(
+                f"SELECT name, generation, body FROM runs WHERE name IN ({marks}) AND body IS NOT NULL"  # noqa: S608
+                " ORDER BY name, generation DESC, attempt DESC",
+                chunk,
+            )
+            for row in rows:
+                bodies.setdefault(Name(row["name"]), {}).setdefault(row["generation"], row["body"])
+        return {name: tuple(found.values())[:2] for name, found in bodies.items()}
 
     def runs(self, phases: Sequence[str]) -> list[Run]:
         """All runs in these phases, oldest claim first."""
@@ -118,6 +145,47 @@ class Reader:
         rows = self._connection.execute("SELECT * FROM events WHERE name = ? ORDER BY number", (name,))
         return [_event_of(row) for row in rows]
 
+    def history_since(self, since_ms: int, most: int) -> list[Event]:
+        """What was decided about all names and workflows since then, oldest first; at most the newest few."""
+        rows = self._connection.execute(
+            "SELECT * FROM events WHERE at_ms >= ? ORDER BY number DESC LIMIT ?", (since_ms, most)
+        ).fetchall()
+        return [_event_of(row) for row in reversed(rows)]
+
+    def pause(self) -> Pause | None:
+        """The pause, while nothing is to be submitted."""
+        return pause_in(self._connection)
+
+    def unfinished_names(self) -> set[Name]:
+        """All names with a run that waits, or whose job has not ended, as far as is known."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT name FROM runs"
+            " WHERE phase IN ('Waiting', 'Submitting', 'Unknown', 'Held', 'Followed')"
+        )
+        return {Name(row[0]) for row in rows}
+
+    def runs_without_tasks(self) -> list[Run]:
+        """All runs whose jobs have ended and whose tasks were not asked for yet."""
+        rows = self._connection.execute(
+            f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES} WHERE runs.phase = 'Ended'"  # noqa: S608 - our own words
+            " AND runs.tasks_ms IS NULL"
+        )
+        return [run_of(row) for row in rows]
+
+    def job_to_cancel(self, key: RunKey) -> Accepted | None:
+        """The job that is to be stopped, as far as is known; None for a run that has none (any more)."""
+        run = followed(self._connection, key)
+        state = accepted_in(run) if run is not None else None
+        return state if state is not None and state.cancel is not None else None
+
+    def has_old_events(self, before_ms: int) -> bool:
+        """Whether there are events older than this to forget."""
+        return bool(old_events(self._connection, before_ms))
+
+    def has_old_names(self, before_ms: int) -> bool:
+        """Whether there are names to forget that were deleted before this."""
+        return bool(old_names(self._connection, before_ms))
+
     def open_wishes(self) -> list[Wish]:
         """What operators asked for and nobody has answered yet, oldest first."""
         rows = self._connection.execute("SELECT * FROM wishes WHERE answered_ms IS NULL ORDER BY number")
@@ -143,6 +211,16 @@ class Reader:
     def _open_runs(self) -> dict[WorkflowId, RunKey]:
         """For each workflow that waits for the outcome of a run: that run."""
         return {run.workflow_id: run.key for run in self.runs(("Submitting", "Unknown"))}
+
+    def _policies(self, names: Sequence[Name]) -> dict[Name, Policies]:
+        found: dict[Name, Policies] = {}
+        for chunk in _chunks(names):
+            marks = ",".join("?" * len(chunk))
+            query = f"SELECT * FROM names WHERE name IN ({marks})"  # noqa: S608 - our own words
+            found.update(
+                (Name(row["name"]), policies_of(row)) for row in self._connection.execute(query, chunk)
+            )
+        return found
 
     def _approvals(self, names: Sequence[Name]) -> dict[Name, set[Digest]]:
         approved: dict[Name, set[Digest]] = {}
@@ -174,6 +252,18 @@ class Reader:
             waits = Quarantine.WAITS
             found.update((workflow_id, Workflow(workflow_id, quarantine=waits)) for workflow_id in unseen)
         return found
+
+
+def _as_newest(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The state in the newest schema: an older one as a copy in memory, so that reading changes no file."""
+    if version_of(connection) == len(STEPS):
+        return connection
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with closing(connection):
+        connection.backup(copy)
+    register(copy)
+    migrate(copy)
+    return copy
 
 
 def _item(sighting: Sighting, latest: Run | None, open_runs: Mapping[WorkflowId, RunKey]) -> Item:

@@ -5,6 +5,7 @@ A run's state is one of a closed union; its columns are the union's fields, and 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, assert_never
@@ -12,13 +13,18 @@ from typing import Any, assert_never
 from reconciler.core.model import (
     Accepted,
     Baselined,
+    Cancel,
+    CancelCause,
     Digest,
     Held,
     Intent,
     JobId,
     JobStatus,
     Name,
+    OnChange,
+    OnDelete,
     OnUnknown,
+    Policies,
     Rejected,
     Run,
     RunKey,
@@ -36,7 +42,9 @@ RUN_COLUMNS = (
     "runs.name, runs.generation, runs.attempt, runs.workflow_id, runs.digest, runs.phase, runs.why,"
     " runs.tries, runs.not_before_ms, runs.code, runs.looks, runs.candidates, runs.job_id, runs.job_status,"
     " runs.accepted_ms, runs.ended_ms, runs.revision, runs.trace_id, runs.submitted_ms, runs.claimed_ms,"
-    " runs.updated_ms, intents.number AS intent_number, intents.try_number,"
+    " runs.updated_ms, runs.claimed_for, runs.resubmissions, runs.cancel_cause, runs.cancel_why,"
+    " runs.cancel_asked_ms, runs.cancel_tries, runs.cancel_answer, runs.missing_ms,"
+    " intents.number AS intent_number, intents.try_number,"
     " intents.trace_id AS intent_trace_id, intents.baseline AS intent_baseline,"
     " intents.highest AS intent_highest, intents.created_ms AS intent_ms"
 )
@@ -55,6 +63,8 @@ def run_of(row: sqlite3.Row) -> Run:
         revision=row["revision"],
         trace_id=row["trace_id"],
         submitted_ms=row["submitted_ms"],
+        resubmissions=row["resubmissions"],
+        claimed_for=row["claimed_for"],
     )
 
 
@@ -74,8 +84,54 @@ def sighting_of(row: sqlite3.Row) -> Sighting:
         reason=row["reason"],
         revision=row["revision"],
         updated_ms=row["updated_ms"],
-        on_unknown=OnUnknown(row["on_unknown"]),
+        policies=policies_of(row),
+        labels=json.loads(row["labels"]),
     )
+
+
+def sighting_columns(sighting: Sighting) -> dict[str, Any]:
+    """The columns of the table `names` that say what was seen."""
+    policies = sighting.policies
+    return {
+        "name": sighting.name,
+        "presence": str(sighting.presence),
+        "path": sighting.path,
+        "digest": sighting.digest,
+        "workflow_id": sighting.workflow_id,
+        "reason": sighting.reason,
+        "revision": sighting.revision,
+        "updated_ms": sighting.updated_ms,
+        "labels": json.dumps(dict(sighting.labels), ensure_ascii=False, sort_keys=True),
+        "on_unknown": str(policies.on_unknown),
+        "on_change": str(policies.on_change),
+        "on_delete": str(policies.on_delete),
+        "backoff_limit": policies.backoff_limit,
+        "active_deadline_s": policies.active_deadline_s,
+        "depends_on": " ".join(policies.depends_on),
+    }
+
+
+def policies_of(row: sqlite3.Row) -> Policies:
+    """The policies in a row of the table `names`."""
+    return Policies(
+        on_unknown=OnUnknown(row["on_unknown"]),
+        on_change=OnChange(row["on_change"]),
+        on_delete=OnDelete(row["on_delete"]),
+        backoff_limit=row["backoff_limit"],
+        active_deadline_s=row["active_deadline_s"],
+        depends_on=tuple(Name(name) for name in row["depends_on"].split()),
+    )
+
+
+def cancel_columns(cancel: Cancel) -> dict[str, Any]:
+    """The columns of a run that say that its job is to be stopped."""
+    return {
+        "cancel_cause": str(cancel.cause),
+        "cancel_why": cancel.why,
+        "cancel_asked_ms": cancel.asked_ms,
+        "cancel_tries": cancel.tries,
+        "cancel_answer": cancel.answer,
+    }
 
 
 def columns_of(state: RunState) -> dict[str, Any]:
@@ -134,6 +190,7 @@ def _accepted_columns(state: Accepted) -> dict[str, Any]:
         "job_status": str(state.status),
         "accepted_ms": state.accepted_ms,
         "ended_ms": state.ended_ms,
+        "missing_ms": state.missing_ms,
     }
 
 
@@ -156,7 +213,8 @@ def _state_of(row: sqlite3.Row) -> RunState:
             )
         case "Followed" | "Ended":
             status = JobStatus(row["job_status"])
-            return Accepted(JobId(row["job_id"]), status, row["accepted_ms"], row["ended_ms"])
+            times = (row["accepted_ms"], row["ended_ms"])
+            return Accepted(JobId(row["job_id"]), status, *times, _cancel_of(row), row["missing_ms"])
         case "Baselined":
             return Baselined(row["claimed_ms"])
         case "Rejected":
@@ -165,6 +223,18 @@ def _state_of(row: sqlite3.Row) -> RunState:
             return Superseded(row["why"])
         case phase:
             raise ValueError(f"the state holds a run in the unknown phase {phase!r}")
+
+
+def _cancel_of(row: sqlite3.Row) -> Cancel | None:
+    if row["cancel_cause"] is None:
+        return None
+    return Cancel(
+        cause=CancelCause(row["cancel_cause"]),
+        why=row["cancel_why"],
+        asked_ms=row["cancel_asked_ms"],
+        tries=row["cancel_tries"],
+        answer=row["cancel_answer"],
+    )
 
 
 def _intent_of(row: sqlite3.Row) -> Intent:

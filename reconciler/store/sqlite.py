@@ -8,34 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reconciler.core.item import Item
 from reconciler.core.model import (
     Accepted,
     Baselined,
+    Cancel,
     Job,
     JobId,
     JobStatus,
     Name,
+    Pause,
     Run,
     RunKey,
     RunState,
+    Task,
     Waiting,
     WorkflowId,
 )
 from reconciler.core.outcome import Receipt
-from reconciler.core.plan import Claim, GiveUp, World
+from reconciler.core.plan import CancelJob, Claim, GiveUp
+from reconciler.core.room import Room
 from reconciler.core.sighting import Presence, Sighting
 from reconciler.errors import StateUnwritable
-from reconciler.store import settling, transactions
+from reconciler.store import following, keeping, settling, transactions
 from reconciler.store.lock import Lock
 from reconciler.store.opening import Binding, count_commit, open_state
 from reconciler.store.place import refuse_links, refuse_of_others
-from reconciler.store.port import Begun, Event, Refusal, Terms, Wish
+from reconciler.store.port import NO_LIMIT, Begun, Refusal, Terms
+from reconciler.store.questions import Questions
 from reconciler.store.reading import Reader
 from reconciler.store.statements import saw_job
 from reconciler.store.writer import Writer
@@ -44,7 +48,7 @@ T = TypeVar("T")
 Observe = Callable[[float, StateUnwritable | None], None]
 
 
-class SqliteStore:
+class SqliteStore(Questions):
     """The store's port on one file. Open it with `open`; `close` commits what has gathered."""
 
     def __init__(self, lock: Lock, writer: Writer, reader: Reader) -> None:
@@ -103,60 +107,13 @@ class SqliteStore:
         await self._writer.close()
         self._lock.release()
 
-    async def sightings(self) -> dict[Name, Sighting]:
-        """See `port.Store`."""
-        return await self._read(Reader.sightings)
-
-    async def world(self, names: Iterable[Name], workflow_ids: Iterable[WorkflowId]) -> World:
-        """See `port.Store`."""
-        return await self._read(lambda reader: reader.world(names, workflow_ids))
-
-    async def followed_runs(self) -> list[Run]:
-        """See `port.Store`."""
-        return await self._read(lambda reader: reader.runs(("Followed",)))
-
-    async def waiting_runs(self) -> list[Run]:
-        """See `port.Store`."""
-        return await self._read(lambda reader: reader.runs(("Waiting",)))
-
-    async def unknown_runs(self) -> list[Run]:
-        """See `port.Store`."""
-        return await self._read(lambda reader: reader.runs(("Unknown",)))
-
-    async def held_runs(self) -> list[Run]:
-        """See `port.Store`."""
-        return await self._read(lambda reader: reader.runs(("Held",)))
-
-    async def counts(self) -> dict[str, int]:
-        """See `port.Store`."""
-        return await self._read(Reader.counts)
-
-    async def items(self) -> list[Item]:
-        """See `port.Store`."""
-        return await self._read(lambda reader: list(reader.items()))
-
-    async def item(self, name: Name) -> Item | None:
-        """See `port.Store`."""
-        return await self._read(lambda reader: reader.item(name))
-
-    async def history(self, name: Name) -> list[Event]:
-        """See `port.Store`."""
-        return await self._read(lambda reader: reader.history(name))
-
-    async def open_wishes(self) -> list[Wish]:
-        """See `port.Store`."""
-        return await self._read(Reader.open_wishes)
-
-    async def quarantine(self) -> str | None:
-        """See `port.Store`."""
-        return await self._read(Reader.quarantine)
-
-    async def data_version(self) -> int:
-        """See `port.Store`."""
-        return await self._read(Reader.data_version)
-
     def observe(
-        self, sightings: Sequence[Sighting], claims: Sequence[Claim], given_up: Sequence[GiveUp], now_ms: int
+        self,
+        sightings: Sequence[Sighting],
+        claims: Sequence[Claim],
+        given_up: Sequence[GiveUp],
+        now_ms: int,
+        cancels: Sequence[CancelJob] = (),
     ) -> asyncio.Future[None]:
         """See `port.Store`."""
 
@@ -169,17 +126,19 @@ class SqliteStore:
             for action in given_up:
                 transactions.give_up(connection, action.key, action.why, now_ms)
             for claim in claims:
-                transactions.claim_run(connection, claim, Waiting(), revisions.get(claim.name), now_ms)
+                state = Waiting(0, claim.not_before_ms, claim.detail)
+                transactions.claim_run(connection, claim, state, revisions.get(claim.name), now_ms)
+            following.cancel_planned(connection, cancels, now_ms)
 
         future = self._writer.defer(work)
         self._deferred.add(future)
         future.add_done_callback(self._deferred.discard)
         return future
 
-    async def begin(self, key: RunKey, trace_id: str, now_ms: int) -> Begun | None:
+    async def begin(self, key: RunKey, trace_id: str, now_ms: int, room: Room = NO_LIMIT) -> Begun | None:
         """See `port.Store`."""
         return await self._writer.write(
-            lambda connection: transactions.begin(connection, key, trace_id, now_ms)
+            lambda connection: transactions.begin(connection, key, trace_id, now_ms, room)
         )
 
     async def record(
@@ -213,10 +172,6 @@ class SqliteStore:
         await self._writer.write(
             lambda connection: settling.see_candidates(connection, workflow_id, jobs, now_ms)
         )
-
-    async def foreign_among(self, workflow_id: WorkflowId, listed: Sequence[JobId]) -> tuple[JobId, ...]:
-        """See `port.Store`."""
-        return await self._read(lambda reader: reader.foreign_among(workflow_id, listed))
 
     async def disprove_exclusive(
         self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int
@@ -260,15 +215,68 @@ class SqliteStore:
         """See `port.Store`."""
         await self._writer.write(lambda connection: saw_job(connection, workflow_id, highest))
 
-    async def job_changed(self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int) -> None:
+    async def job_changed(
+        self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int
+    ) -> Accepted | None:
         """See `port.Store`."""
-        await self._writer.write(
-            lambda connection: transactions.job_changed(connection, key, status, ended_ms, now_ms)
+        return await self._writer.write(
+            lambda connection: following.job_changed(connection, key, status, ended_ms, now_ms)
         )
 
-    async def approve(self, claims: Sequence[Claim], now_ms: int) -> None:
+    async def job_missing(self, key: RunKey, why: str, now_ms: int) -> None:
         """See `port.Store`."""
-        await self._writer.write(lambda connection: transactions.approve(connection, claims, now_ms))
+        await self._writer.write(lambda connection: following.job_missing(connection, key, why, now_ms))
+
+    async def job_found(self, key: RunKey, now_ms: int) -> None:
+        """See `port.Store`."""
+        await self._writer.write(lambda connection: following.job_found(connection, key, now_ms))
+
+    async def end_missing(self, key: RunKey, cancel: Cancel) -> Accepted | Refusal:
+        """See `port.Store`."""
+        return await self._writer.write(lambda connection: following.end_missing(connection, key, cancel))
+
+    async def cancel(self, key: RunKey, cancel: Cancel) -> Accepted | Refusal:
+        """See `port.Store`."""
+        return await self._writer.write(lambda connection: following.ask_to_cancel(connection, key, cancel))
+
+    async def cancel_answered(self, key: RunKey, answer: str, now_ms: int) -> None:
+        """See `port.Store`."""
+        await self._writer.write(
+            lambda connection: following.cancel_answered(connection, key, answer, now_ms)
+        )
+
+    async def tasks_seen(self, key: RunKey, tasks: Sequence[Task], now_ms: int) -> None:
+        """See `port.Store`."""
+        await self._writer.write(lambda connection: following.tasks_seen(connection, key, tasks, now_ms))
+
+    async def pause(self, pause: Pause) -> None:
+        """See `port.Store`."""
+        await self._writer.write(lambda connection: transactions.pause(connection, pause))
+
+    async def resume(self, who: str, now_ms: int) -> None:
+        """See `port.Store`."""
+        await self._writer.write(lambda connection: transactions.resume(connection, who, now_ms))
+
+    async def forget_events(self, before_ms: int) -> int:
+        """See `port.Store`."""
+        if not await self._read(lambda reader: reader.has_old_events(before_ms)):
+            return 0
+        return await self._writer.write(lambda connection: keeping.forget_events(connection, before_ms))
+
+    async def forget_names(self, before_ms: int) -> list[Name]:
+        """See `port.Store`."""
+        if not await self._read(lambda reader: reader.has_old_names(before_ms)):
+            return []
+        return await self._writer.write(lambda connection: keeping.forget_names(connection, before_ms))
+
+    async def approve(self, claims: Sequence[Claim], cancels: Sequence[CancelJob], now_ms: int) -> None:
+        """See `port.Store`."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            transactions.approve(connection, claims, now_ms)
+            following.cancel_planned(connection, cancels, now_ms)
+
+        await self._writer.write(work)
 
     async def baseline(self, claims: Sequence[Claim], others: Sequence[Claim], now_ms: int) -> None:
         """See `port.Store`."""

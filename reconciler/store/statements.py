@@ -5,13 +5,15 @@ Pieces of a transaction, like the verbs themselves (`transactions`, `settling`).
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from reconciler.core.model import JobId, RunKey, WorkflowId
+from reconciler.core.model import JobId, JobStatus, Pause, RunKey, WorkflowId
 from reconciler.core.plan import Quarantine
-from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, key_of
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of
 
 _CHUNK = 500
 """How many values one query asks for: well below SQLite's limit on parameters."""
@@ -126,3 +128,31 @@ def quarantine_of_new(connection: sqlite3.Connection) -> str | None:
     """How a workflow begins that this state never saw: in quarantine, if the state was restored."""
     is_restored = connection.execute("SELECT 1 FROM meta WHERE key = 'quarantine'").fetchone() is not None
     return Quarantine.WAITS if is_restored else None
+
+
+def pause_in(connection: sqlite3.Connection) -> Pause | None:
+    """The pause, while nothing is to be submitted."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'pause'").fetchone()
+    return Pause(**json.loads(row[0])) if row else None
+
+
+def in_use(connection: sqlite3.Connection) -> Counter[WorkflowId]:
+    """For each workflow, how many runs have a job that runs, or may run for all that is known.
+
+    A held run counts while one of its candidates was last seen unfinished: it goes on waiting for a person
+    long after whatever it made has ended.
+    """
+    rows = connection.execute(
+        "SELECT workflow_id, count(*) FROM runs WHERE phase IN ('Submitting', 'Unknown', 'Followed')"
+        " GROUP BY workflow_id"
+    )
+    counts = Counter({WorkflowId(row[0]): int(row[1]) for row in rows})
+    for row in connection.execute("SELECT workflow_id, candidates FROM runs WHERE phase = 'Held'"):
+        if any(_may_run(connection, job_id) for job_id in ids_in(row["candidates"])):
+            counts[WorkflowId(row["workflow_id"])] += 1
+    return counts
+
+
+def _may_run(connection: sqlite3.Connection, job_id: JobId) -> bool:
+    row = connection.execute("SELECT status FROM jobs_seen WHERE job_id = ?", (job_id,)).fetchone()
+    return row is None or row["status"] is None or not JobStatus(row["status"]).is_final

@@ -6,6 +6,7 @@ Each is called between BEGIN and COMMIT by the writer's thread, and may share it
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -16,7 +17,7 @@ from reconciler.core.model import (
     Baselined,
     Intent,
     JobId,
-    JobStatus,
+    Pause,
     RunKey,
     RunState,
     Submitting,
@@ -27,18 +28,21 @@ from reconciler.core.model import (
 from reconciler.core.outcome import Created, NotCreated, Receipt, Unclear, job_named_in
 from reconciler.core.plan import Claim, Quarantine
 from reconciler.core.reason import Reason
+from reconciler.core.room import Room
 from reconciler.core.settle import candidates
 from reconciler.core.sighting import Sighting
 from reconciler.core.submission import after
 from reconciler.store.port import Begun
-from reconciler.store.rows import columns_of, ids_as_text
+from reconciler.store.rows import columns_of, ids_as_text, sighting_columns
 from reconciler.store.statements import (
     has_newer,
     highest_of,
+    in_use,
     insert,
     key_columns,
     owned_among,
     owner_of,
+    pause_in,
     quarantine_of,
     quarantine_of_new,
     row_of,
@@ -56,18 +60,7 @@ def put_sighting(connection: sqlite3.Connection, sighting: Sighting) -> None:
     before = connection.execute(
         "SELECT presence, reason FROM names WHERE name = ?", (sighting.name,)
     ).fetchone()
-    columns = {
-        "name": sighting.name,
-        "presence": str(sighting.presence),
-        "path": sighting.path,
-        "digest": sighting.digest,
-        "workflow_id": sighting.workflow_id,
-        "reason": sighting.reason,
-        "revision": sighting.revision,
-        "updated_ms": sighting.updated_ms,
-        "on_unknown": str(sighting.on_unknown),
-    }
-    insert(connection, "names", columns, or_replace=True)
+    insert(connection, "names", sighting_columns(sighting), or_replace=True)
     if before is None or (before["presence"], before["reason"]) != (sighting.presence, sighting.reason):
         event = f"Manifest{sighting.presence.capitalize()}"
         about: dict[str, Any] = {"name": sighting.name, "revision": sighting.revision}
@@ -107,6 +100,8 @@ def claim_run(
         "revision": revision,
         "claimed_ms": now_ms,
         "updated_ms": now_ms,
+        "claimed_for": str(claim.why),
+        "resubmissions": claim.resubmissions,
     }
     insert(connection, "runs", key_columns(claim.key) | facts | columns_of(state))
     connection.execute(
@@ -124,13 +119,17 @@ def give_up(connection: sqlite3.Connection, key: RunKey, why: str, now_ms: int) 
         tell(connection, now_ms, "Superseded", why, key)
 
 
-def begin(connection: sqlite3.Connection, key: RunKey, trace_id: str, now_ms: int) -> Begun | None:
-    """Note the intent to send a run that waits; None for any other."""
+def begin(
+    connection: sqlite3.Connection, key: RunKey, trace_id: str, now_ms: int, room: Room
+) -> Begun | None:
+    """Note the intent to send a run that waits; None for any other, and while it may not be sent."""
     row = row_of(connection, key)
-    if row is None or row["phase"] != "Waiting":
+    if row is None or row["phase"] != "Waiting" or pause_in(connection) is not None:
         return None
     workflow_id = WorkflowId(row["workflow_id"])
     if quarantine_of(connection, workflow_id) is not None:
+        return None
+    if room.is_limited and not room.has_place(workflow_id, in_use(connection)):
         return None
     highest = JobId(highest_of(connection, workflow_id))
     baseline = JobId(row["baseline"]) if row["baseline"] is not None else highest
@@ -223,19 +222,6 @@ def _hold_workflow(
     tell(connection, now_ms, "WorkflowHeld", reason, workflow_id=workflow_id)
 
 
-def job_changed(
-    connection: sqlite3.Connection, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int
-) -> None:
-    """Note a job's new status; a final one stays."""
-    row = row_of(connection, key)
-    if row is None or row["phase"] != "Followed":
-        return
-    state = Accepted(JobId(row["job_id"]), status, row["accepted_ms"], ended_ms)
-    set_run(connection, key, columns_of(state) | {"updated_ms": now_ms})
-    about = {"workflow_id": row["workflow_id"], "job_id": row["job_id"], "trace_id": row["trace_id"]}
-    tell(connection, now_ms, f"Job{status}", "", key, **about)
-
-
 def in_words(receipt: Receipt) -> str:
     """What came back, for the person who looks into what was sent."""
     match receipt:
@@ -246,6 +232,25 @@ def in_words(receipt: Receipt) -> str:
         case NotCreated(cause=cause):
             said = {field.name: getattr(cause, field.name) for field in fields(cause)}
             return " ".join(str(value) for value in said.values() if value is not None)
+
+
+def pause(connection: sqlite3.Connection, pause: Pause) -> None:
+    """Submit nothing from here on."""
+    said = {"who": pause.who, "why": pause.why, "since_ms": pause.since_ms}
+    columns = {"key": "pause", "value": json.dumps(said, ensure_ascii=False)}
+    insert(connection, "meta", columns, or_replace=True)
+    tell(
+        connection,
+        pause.since_ms,
+        "Paused",
+        f"by {pause.who}: {pause.why}" if pause.why else f"by {pause.who}",
+    )
+
+
+def resume(connection: sqlite3.Connection, who: str, now_ms: int) -> None:
+    """Submit again."""
+    connection.execute("DELETE FROM meta WHERE key = 'pause'")
+    tell(connection, now_ms, "Resumed", f"by {who}")
 
 
 def approve(connection: sqlite3.Connection, claims: Sequence[Claim], now_ms: int) -> None:

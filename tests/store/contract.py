@@ -18,6 +18,7 @@ from reconciler.core.model import (
     JobStatus,
     Name,
     OnUnknown,
+    Policies,
     Rejected,
     RunKey,
     Superseded,
@@ -44,7 +45,8 @@ def sighting(
     asks: str = "one",
     on_unknown: OnUnknown = OnUnknown.AUTO,
 ) -> Sighting:
-    return Sighting(Name(name), presence, f"{name}.yaml", digest(asks), WORKFLOW, "", "f00", 5, on_unknown)
+    policies = Policies(on_unknown=on_unknown)
+    return Sighting(Name(name), presence, f"{name}.yaml", digest(asks), WORKFLOW, "", "f00", 5, policies)
 
 
 def claim(
@@ -235,7 +237,7 @@ class StoreContract:
 
     def test_an_approval_is_used_up_by_the_run_that_it_released(self, stored: Any) -> None:
         async def scenario(store: Store) -> None:
-            await store.approve([claim()], 1)
+            await store.approve([claim()], [], 1)
             assert (await store.world([A], [])).names[A].approved == {digest("one")}
             await claimed(store, "a")
             assert (await store.world([A], [])).names[A].approved == frozenset()
@@ -247,7 +249,7 @@ class StoreContract:
             await store.observe([sighting()], [], [], 1)
             await store.workflow_listed(WORKFLOW, [JobId(5)], 2)
             assert (await store.world([], [WORKFLOW])).workflows[WORKFLOW].is_guarded
-            await store.approve([claim()], 3)
+            await store.approve([claim()], [], 3)
             assert not (await store.world([], [WORKFLOW])).workflows[WORKFLOW].is_guarded
 
         stored(scenario)

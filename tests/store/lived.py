@@ -133,7 +133,7 @@ async def _live(store: SqliteStore, names: list[str], first_job: int) -> None:
             await store.job_changed(key, JobStatus.SUCCESS, 90, 90)
     await store.observe([], [], [GiveUp(RunKey(Name(names[-1]), 1, 1), Reason.DELETED)], 95)
     await store.baseline([claim(f"old-{names[-2]}")], [], 96)
-    await store.approve([claim(names[-3], "two", generation=2)], 97)
+    await store.approve([claim(names[-3], "two", generation=2)], [], 97)
     await store.observe([sighting(name, asks="two") for name in names[:5]], [], [], 98)
     await store.workflow_listed(WorkflowId("2"), [JobId(7)], 99)
     await store.job_changed(RunKey(Name(names[0]), 1, 1), JobStatus.RUNNING, None, 100)

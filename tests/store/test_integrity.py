@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.errors import StateDamaged, StateUnusable, StateUnwritable
 from reconciler.store.integrity import trouble_of, verify_file
-from reconciler.store.migrations import migrate
+from reconciler.store.migrations import STEPS, migrate
 from reconciler.store.sums import register
 from tests.store.lived import Files, edit
 
@@ -19,7 +19,7 @@ RUN = (
 INTENT = "INSERT INTO intents (number, name, generation, attempt, try_number, trace_id, baseline, created_ms)"
 
 
-def made(directory: Path, *statements: str, version: int = 2) -> Path:
+def made(directory: Path, *statements: str, version: int = len(STEPS)) -> Path:
     """A state of this schema after these statements, which keep the checksums."""
     state = directory / "state.db"
     connection = sqlite3.connect(state, isolation_level=None)
@@ -40,7 +40,7 @@ def damage_of(state: Path) -> str:
     return "; ".join(raised.value.damages)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
 def test_a_whole_state_of_any_schema_is_believed(tmp_path: Path, version: int) -> None:
     state = made(
         tmp_path,
@@ -62,7 +62,7 @@ def test_what_was_edited_by_hand_is_told(tmp_path: Path) -> None:
     assert damage_of(state) == "rows of runs do not have their checksum: a 1 1"
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
 def test_intents_have_no_gaps(tmp_path: Path, version: int) -> None:
     run = f"{RUN} VALUES ('a', 1, 1, '1', 'd', 'Waiting', NULL, 0, 0)"
     intent = f"{INTENT} VALUES (2, 'a', 1, 1, 1, 't', 0, 0)"
@@ -93,7 +93,7 @@ def test_every_run_that_was_sent_has_its_intent(tmp_path: Path, phase: str, inte
     ["DROP TRIGGER runs_sum_update", "DROP INDEX runs_unfinished", "CREATE TABLE more (x)"],
 )
 def test_the_schema_is_exactly_as_it_was_made(tmp_path: Path, statement: str) -> None:
-    assert "its schema 2 is not as it was made" in damage_of(made(tmp_path, statement))
+    assert f"its schema {len(STEPS)} is not as it was made" in damage_of(made(tmp_path, statement))
 
 
 def test_statistics_that_an_administrator_gathered_are_no_damage(tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.model import JobId, Name, RunKey
+from reconciler.core.model import JobId, Name, Policies, RunKey
 from reconciler.core.outcome import Created
 from reconciler.errors import StateDamaged, StateInUse, StateUnusable, StateUnwritable, WrongOrigin
-from reconciler.store.migrations import APPLICATION_ID, STEPS
+from reconciler.store.migrations import APPLICATION_ID, STEPS, migrate
 from reconciler.store.reading import Reader, answer_to, ask
 from reconciler.store.sqlite import SqliteStore
+from reconciler.store.sums import register
 from tests.store.contract import StoreContract, claim, claimed, sighting, submitted
 from tests.store.settling_contract import SettlingContract
 
@@ -141,12 +142,9 @@ def test_a_file_that_is_no_state_is_refused_and_untouched(tmp_path: Path, conten
 @pytest.mark.parametrize("version", range(len(STEPS)))
 def test_every_older_state_is_brought_to_the_newest_schema(tmp_path: Path, version: int) -> None:
     state = tmp_path / "state.db"
-    with contextlib.closing(sqlite3.connect(state)) as connection:
-        for step in STEPS[:version]:
-            connection.executescript(step)
-        if version:
-            connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.executescript(f"PRAGMA user_version = {version}")
+    with contextlib.closing(sqlite3.connect(state, isolation_level=None)) as connection:
+        register(connection)
+        migrate(connection, to=version)
 
     async def main() -> None:
         async with opened(state) as store:
@@ -155,6 +153,42 @@ def test_every_older_state_is_brought_to_the_newest_schema(tmp_path: Path, versi
     asyncio.run(main())
     with contextlib.closing(sqlite3.connect(state)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_what_an_older_state_knows_is_known_in_the_newest_schema(tmp_path: Path, version: int) -> None:
+    """Its rows are summed anew over the columns that the tables now have, and verified at the next start."""
+    state = tmp_path / "state.db"
+    with contextlib.closing(sqlite3.connect(state, isolation_level=None)) as connection:
+        register(connection)
+        migrate(connection, to=version)
+        for phase, status, job_id in (("Followed", "Running", 7), ("Ended", "Failed", 8)):
+            connection.execute(
+                "INSERT INTO names (name, presence, path, digest, workflow_id, reason, updated_ms)"
+                " VALUES (?, 'wanted', 'a.yaml', 'd', '1', '', 5)",
+                (f"n{job_id}",),
+            )
+            connection.execute(
+                "INSERT INTO runs (name, generation, attempt, workflow_id, digest, body, phase, job_id,"
+                " job_status, accepted_ms, claimed_ms, updated_ms)"
+                " VALUES (?, 1, 1, '1', 'd', ?, ?, ?, ?, 1, 1, 1)",
+                (f"n{job_id}", b"{}", phase, job_id, status),
+            )
+
+    async def look() -> tuple[list[str], list[JobId], bool]:
+        async with opened(state) as store:
+            items = [str(item.state) for item in await store.items()]
+            followed = [run.state.job_id for run in await store.followed_runs()]  # type: ignore[union-attr]
+            assert (await store.sightings())[Name("n7")].policies == Policies()
+            return items, followed, bool(await store.runs_without_tasks())
+
+    expected = (["Running", "Failed"], [JobId(7)], False)
+    before = state.read_bytes()
+    with contextlib.closing(Reader.open(state)) as reader:  # whoever only reads leaves the file as it is
+        assert [str(item.state) for item in reader.items()] == expected[0]
+    assert state.read_bytes() == before
+    for _ in range(2):
+        assert asyncio.run(look()) == expected
 
 
 def test_a_claim_is_on_disk_no_later_than_its_intent(tmp_path: Path) -> None:

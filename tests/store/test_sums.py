@@ -48,7 +48,7 @@ def test_every_column_is_in_the_sum_and_a_wrong_sum_is_found(
     connection: sqlite3.Connection, table: str
 ) -> None:
     described = connection.execute(f"PRAGMA table_info({table})").fetchall()
-    values = ["'x'" if row[2] == "TEXT" else "7" if row[2] == "INTEGER" else "x'00'" for row in described]
+    values = [{"TEXT": "'x'", "INTEGER": "7", "REAL": "0.5", "BLOB": "x'00'"}[row[2]] for row in described]
     connection.execute(f"INSERT INTO {table} VALUES ({', '.join(values)})")
     [triggers] = connection.execute(
         "SELECT group_concat(sql) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", (table,)
