@@ -114,6 +114,11 @@ def _read_rate(found: object) -> float:
     return per_second if 0 <= per_second <= MOST else _refuse()
 
 
+def _read_days(found: object) -> float:
+    days = _number(found)
+    return days if 0 <= days <= MOST else _refuse()
+
+
 def _read_path(found: object) -> Path:
     text = _text(found)
     return _refuse() if "\0" in text else Path(text)
@@ -212,6 +217,7 @@ PATH = Kind("a path", _read_path)
 SECRET_FILE = Kind("the path of a file that holds nothing but the secret", _read_path, is_private=True)
 DURATION = Kind("a number of seconds above 0, such as 60 or 0.5", _read_duration)
 RATE = Kind("a number of requests a second, such as 10 or 0.5; 0 sets no limit", _read_rate)
+DAYS = Kind("a number of days, such as 90 or 0.5; 0 sets no limit", _read_days)
 SERVER = Kind(
     "an http or https URL without user, query or fragment, such as https://explorer:7001", _read_server
 )

@@ -18,10 +18,12 @@ from urllib.parse import urlsplit
 
 from reconciler.core.fault import quoted
 from reconciler.core.policy import EVERYTHING, Policy
+from reconciler.core.room import Room
 from reconciler.errors import SettingProblem, SettingsWrong
 from reconciler.policy_file import policy_at, toml_at
 from reconciler.setting_files import is_readable, why_no_identity, why_no_trust
 from reconciler.setting_kinds import (
+    DAYS,
     DURATION,
     EXCLUSIVE,
     HOST_NAMES,
@@ -98,7 +100,11 @@ class Settings:
         "Host names under which these may be asked for, besides `localhost` and every IP address.",
     ] = ()
     resync_s: Annotated[float, DURATION, "The whole tree is looked at again at least this often."] = 60.0
-    poll_s: Annotated[float, DURATION, "How often running jobs are asked for while they are young."] = 5.0
+    poll_s: Annotated[
+        float,
+        DURATION,
+        "How often running jobs are asked for: sooner at first, and down to a twelfth as often with age.",
+    ] = 5.0
     settle_s: Annotated[
         float,
         DURATION,
@@ -121,6 +127,12 @@ class Settings:
     max_new: Annotated[
         int, whole(0), "A plan with more new jobs than this waits for `reconciler approve`; 0: no such guard."
     ] = 50
+    keep_history_days: Annotated[
+        float, DAYS, "How long events are kept, for `reconciler history`; 0 keeps them for ever."
+    ] = 90.0
+    keep_deleted_days: Annotated[
+        float, DAYS, "How long a deleted manifest is shown; its runs are kept for ever. 0: for ever as well."
+    ] = 30.0
     drain_s: Annotated[float, DURATION, "How long a stop may wait for the answers still under way."] = 25.0
     log_format: Annotated[
         Literal["json", "console"] | None,
@@ -137,6 +149,11 @@ class Settings:
 
     allowed: Policy = field(default=EVERYTHING, repr=False)
     """What the file named by `policy` says; everything is allowed where none is named."""
+
+    @property
+    def room(self) -> Room:
+        """How many jobs may run at once."""
+        return Room(self.max_running, self.max_running_per_workflow)
 
     def explorer(self) -> Explorer:
         """What is needed to speak with Explorer. Raises SettingsWrong with all that is missing or wrong."""

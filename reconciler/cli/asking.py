@@ -16,6 +16,7 @@ from reconciler.engine.operator import Answer
 from reconciler.engine.planning import plan_tree
 from reconciler.errors import ExitCode, ReconcilerError, StateInUse
 from reconciler.settings import Settings
+from reconciler.store.lock import Lock
 from reconciler.store.reading import Reader, answer_to, ask
 from reconciler.store.sqlite import SqliteStore
 
@@ -23,27 +24,53 @@ ANSWER_S = 15.0
 """How long a running daemon may take to answer."""
 
 Perform = Callable[[SqliteStore, Plan], Awaitable[Answer]]
+Record = Callable[[SqliteStore], Awaitable[Answer]]
 
 
 def have_performed(settings: Settings, kind: str, arguments: dict[str, object], perform: Perform) -> int:
     """Have it performed, by the daemon if one runs, and print what came of it."""
+
+    async def with_plan(store: SqliteStore) -> Answer:
+        with closing(Reader.open(settings.state)) as reader:
+            planning = plan_tree(
+                settings.jobs_dir, reader, now_ms(), settings.max_new, settings.room, policy=settings.allowed
+            )
+        return await perform(store, planning.plan)
+
+    return have_recorded(settings, kind, arguments, with_plan)
+
+
+def have_recorded(settings: Settings, kind: str, arguments: dict[str, object], record: Record) -> int:
+    """The same for what is asked of the state alone, whatever the tree says."""
     os.umask(0o077)
     try:
-        answer = asyncio.run(_perform_alone(settings, perform))
+        answer = asyncio.run(_record_alone(settings, record))
     except StateInUse:
         answer = _ask_daemon(settings.state, kind, arguments)
     (say if answer.is_done else complain)(answer.text)
     return ExitCode.DONE if answer.is_done else ExitCode.FAILED
 
 
-async def _perform_alone(settings: Settings, perform: Perform) -> Answer:
+def leave_to_daemon(settings: Settings, kind: str, arguments: dict[str, object]) -> int:
+    """Have it performed by the daemon; without one it is kept for the next, and that is said."""
+    if not settings.state.exists():
+        raise ReconcilerError("nothing is known yet; `reconciler plan` shows what would be submitted")
+    os.umask(0o077)
+    try:
+        Lock.take(settings.state, holder()).release()
+    except StateInUse:
+        answer = _ask_daemon(settings.state, kind, arguments)
+    else:
+        ask(settings.state, kind, arguments, now_ms())
+        answer = Answer(True, f"no daemon runs: the wish to {kind} is kept, and performed when one starts")
+    (say if answer.is_done else complain)(answer.text)
+    return ExitCode.DONE if answer.is_done else ExitCode.FAILED
+
+
+async def _record_alone(settings: Settings, record: Record) -> Answer:
     store = await SqliteStore.open(settings.state, None, holder(), lambda *_: None)
     try:
-        with closing(Reader.open(settings.state)) as reader:
-            planning = plan_tree(
-                settings.jobs_dir, reader, now_ms(), settings.max_new, policy=settings.allowed
-            )
-        return await perform(store, planning.plan)
+        return await record(store)
     finally:
         await store.close()
 

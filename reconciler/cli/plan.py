@@ -76,9 +76,13 @@ def word_of(action: Action) -> str:
 def _planning(settings: Settings) -> Planning:
     now_ms = time.time_ns() // 1_000_000
     if not settings.state.exists():
-        return plan_tree(settings.jobs_dir, None, now_ms, settings.max_new, policy=settings.allowed)
+        return plan_tree(
+            settings.jobs_dir, None, now_ms, settings.max_new, settings.room, policy=settings.allowed
+        )
     with closing(Reader.open(settings.state)) as reader:
-        return plan_tree(settings.jobs_dir, reader, now_ms, settings.max_new, policy=settings.allowed)
+        return plan_tree(
+            settings.jobs_dir, reader, now_ms, settings.max_new, settings.room, policy=settings.allowed
+        )
 
 
 def _print(planning: Planning) -> None:

@@ -198,7 +198,8 @@ class Plan:
 
     `unapproved` would start new runs and nobody has released them, whether or not the guard holds them;
     `unapproved_cancels` would stop jobs because of what became of their manifests. `approve` releases exactly
-    these, by `hash`. `cancels` are those that are to be carried out now.
+    these, by `hash`. `cancels` are those that are to be carried out now. `deadlines` say by when names are to
+    be planned again, because a job of theirs becomes overdue then.
     """
 
     actions: tuple[Action, ...]
@@ -207,6 +208,7 @@ class Plan:
     is_guarded: bool
     cancels: tuple[CancelJob, ...] = ()
     unapproved_cancels: tuple[CancelJob, ...] = ()
+    deadlines: Mapping[Name, int] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -221,7 +223,12 @@ class Plan:
     def once_claimed(self) -> Plan:
         """The same plan after its claims were made: what they started is for nobody to approve any more."""
         waiting = {action.name for action in self.actions if isinstance(action, Wait)}
-        return replace(self, unapproved=tuple(it for it in self.unapproved if it.name in waiting))
+        done = {it.key for it in self.cancels}
+        return replace(
+            self,
+            unapproved=tuple(it for it in self.unapproved if it.name in waiting),
+            unapproved_cancels=tuple(it for it in self.unapproved_cancels if it.key not in done),
+        )
 
 
 @dataclass(frozen=True, slots=True)

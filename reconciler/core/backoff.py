@@ -6,6 +6,7 @@ Time and chance come in as arguments; nothing here waits.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 BASE_MS = 10_000
 CAP_MS = 360_000
@@ -19,6 +20,15 @@ def backoff_ms(failures: int, chance: float, *, base_ms: int = BASE_MS, cap_ms: 
     """
     doublings = min(max(failures - 1, 0), 32)
     return int(min(cap_ms, base_ms * 2**doublings) * chance)
+
+
+def chance_of(text: str) -> float:
+    """A chance in [0, 1) that follows from a text, the same every time: for a wait that is planned ahead.
+
+    Whoever plans, a command or the daemon before and after a restart, gets the same wait; texts that differ
+    spread as if by a die.
+    """
+    return int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big") / 2**48
 
 
 @dataclass(frozen=True, slots=True)

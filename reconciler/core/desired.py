@@ -1,7 +1,8 @@
 """What the tree asks for, name by name: from the documents of all files to one wish a name.
 
-A name is unique in the tree, so two documents with one name make both invalid. What no document claims is
-not decided here: only two complete passes can say that a name is gone (see `plan`).
+A name is unique in the tree, so two documents with one name make both invalid; and manifests that depend on
+each other in a circle are invalid, all of them. What no document claims is not decided here: only two
+complete passes can say that a name is gone (see `plan`).
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from reconciler.core.dependencies import circles
+from reconciler.core.fault import Code
 from reconciler.core.model import Document, Invalid, Manifest, Name, Problem
 from reconciler.core.plan import Absent, Unreadable, Wish
+
+MOST_SHOWN = 12
+"""How many names of a circle are shown; a longer one is cut short in its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ def desired_of(documents: Iterable[Document]) -> Desired:
         else:
             claimed.setdefault(document.name, []).append(document)
     wishes = {name: found[0] if len(found) == 1 else _clash(name, found) for name, found in claimed.items()}
-    return Desired(wishes, tuple(nameless))
+    return Desired(_without_circles(wishes), tuple(nameless))
 
 
 def wishes_of(
@@ -56,6 +62,29 @@ def wishes_of(
     return wishes
 
 
+def _without_circles(wishes: dict[Name, Manifest | Invalid]) -> dict[Name, Manifest | Invalid]:
+    """The same wishes, where those that wait for themselves are invalid: none of them could ever start."""
+    manifests = {
+        name: wish for name, wish in wishes.items() if isinstance(wish, Manifest) and wish.depends_on
+    }
+    found = circles({name: manifest.depends_on for name, manifest in manifests.items()})
+    return wishes | {name: _in_circle(manifests[name], way) for name, way in found.items()}
+
+
+def _in_circle(manifest: Manifest, way: tuple[Name, ...]) -> Invalid:
+    shown = way if len(way) <= MOST_SHOWN else (*way[: MOST_SHOWN - 2], "…", way[-1])
+    problem = Problem(
+        path=manifest.path,
+        line=manifest.line,
+        column=1,
+        pointer="/spec/dependsOn",
+        code=Code.DEPENDENCY_CIRCLE.value,
+        message=f"spec.dependsOn leads back to where it began: {' → '.join(shown)}. Each waits for the next,"
+        " so none of them can start. Take one of these names out of a dependsOn",
+    )
+    return Invalid(manifest.name, manifest.path, manifest.line, (problem,))
+
+
 def _clash(name: Name, found: list[Document]) -> Invalid:
     places = [f"{document.path}:{document.line}" for document in found]
     clashes = [
@@ -64,7 +93,7 @@ def _clash(name: Name, found: list[Document]) -> Invalid:
             line=document.line,
             column=1,
             pointer="/metadata/name",
-            code="duplicate_name",
+            code=Code.DUPLICATE_NAME.value,
             message=f"metadata.name {name!r} stands also at {_others(places, index)}; a name is unique in the"
             " tree. Rename or remove all but one; until then none of them acts.",
         )

@@ -56,9 +56,10 @@ class Code(StrEnum):
     WRONG_VALUE = "wrong_value"
     MISSING_FIELD = "missing_field"
     UNKNOWN_FIELD = "unknown_field"
-    NOT_YET_SUPPORTED = "not_yet_supported"
     NOT_ALLOWED = "not_allowed"
     TOO_MANY_MANIFESTS = "too_many_manifests"
+    DUPLICATE_NAME = "duplicate_name"
+    DEPENDENCY_CIRCLE = "dependency_circle"
 
 
 MEANING: Mapping[Code, str] = {
@@ -84,9 +85,10 @@ MEANING: Mapping[Code, str] = {
     Code.WRONG_VALUE: "A field's value is not one that it takes.",
     Code.MISSING_FIELD: "A field that every manifest has is not there.",
     Code.UNKNOWN_FIELD: "There is no such field.",
-    Code.NOT_YET_SUPPORTED: "The field is described, but this version does not act on it yet.",
     Code.NOT_ALLOWED: "The operator's policy does not allow this here.",
     Code.TOO_MANY_MANIFESTS: "The operator's policy allows fewer manifests here.",
+    Code.DUPLICATE_NAME: "Another document of the tree has the same name; neither of them acts.",
+    Code.DEPENDENCY_CIRCLE: "Manifests wait for each other in a circle, so that none could start.",
 }
 """One sentence for each code, for the reference page."""
 

@@ -16,7 +16,7 @@ from reconciler.core.compose import NOTHING, Composed, Place, compose, places
 from reconciler.core.digest import canonical_body, digest
 from reconciler.core.documents import Text, Unread, texts
 from reconciler.core.explain import Finding, explain
-from reconciler.core.fault import Code, Fault, Path, pointer, where
+from reconciler.core.fault import Code, Fault, Path, pointer
 from reconciler.core.model import (
     Document,
     Invalid,
@@ -30,9 +30,6 @@ from reconciler.core.model import (
 )
 from reconciler.core.schema import is_valid, schema
 from reconciler.core.yaml import Events, parse
-
-NOT_YET_SUPPORTED = frozenset(("onChange", "onDelete", "backoffLimit", "activeDeadlineSeconds", "dependsOn"))
-"""Fields of `spec` that the schema describes and this version does not act on: accepting them would lie."""
 
 MAX_PROBLEMS = 100
 """Problems of one document that are told; the last then says how many there were."""
@@ -85,7 +82,7 @@ def _document(path: str, text: Text | Unread, *, is_explained: bool) -> Document
     if not faults and composed.value is NOTHING:
         return None
     line = _first_line(events, text)
-    if not faults and _can_be_acted_on(composed.value):
+    if not faults and is_valid(composed.value):
         return _accepted(path, line, composed.value)  # type: ignore[arg-type]
     name = _name_in(composed) or (_name_in_text(text.text) if events.fault else None)
     if not is_explained:
@@ -95,10 +92,6 @@ def _document(path: str, text: Text | Unread, *, is_explained: bool) -> Document
         untold = Fault(line, 1, (), Code.TOO_MANY_PROBLEMS, f"{message} those")
         return Invalid(name, path, line, _problems(path, [untold]))
     return Invalid(name, path, line, _problems(path, _explained(faults, composed, events, text)))
-
-
-def _can_be_acted_on(value: Any) -> bool:
-    return is_valid(value) and not value["spec"].keys() & NOT_YET_SUPPORTED
 
 
 def _accepted(path: str, line: int, value: Mapping[str, Any]) -> Manifest:
@@ -140,22 +133,10 @@ def _explained(faults: list[Fault], composed: Composed, events: Events, text: Te
     found = [] if is_valid(value) else explain(value)  # type: ignore[arg-type]
     spots = places(events.events, text.line)
     is_cut_short = events.fault is not None
-    faults = faults + [
+    return faults + [
         _fault(finding, spots)
         for finding in found
         if finding.path not in composed.unread and not (is_cut_short and finding.code is Code.MISSING_FIELD)
-    ]
-    spec = value.get("spec") if isinstance(value, dict) else None
-    return faults + (_not_yet_supported(spec, spots) if isinstance(spec, dict) else [])
-
-
-def _not_yet_supported(spec: Mapping[str, Any], spots: Mapping[Path, Place]) -> list[Fault]:
-    return [
-        _fault(Finding(path, Code.NOT_YET_SUPPORTED, message, is_about_key=True), spots)
-        for key in spec
-        if key in NOT_YET_SUPPORTED
-        for path in [("spec", key)]
-        for message in [f"{where(path)} is not acted on by this version yet. Take it out"]
     ]
 
 

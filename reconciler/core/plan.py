@@ -9,8 +9,7 @@ themselves are in `action`; how an action is performed, and what its outcome mea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from reconciler.core.action import (
     Absent,
@@ -29,10 +28,26 @@ from reconciler.core.action import (
     Workflow,
     World,
 )
-from reconciler.core.model import Invalid, Manifest, Name, Run, RunKey, Superseded, Waiting, WorkflowId
+from reconciler.core.backoff import backoff_ms, chance_of
+from reconciler.core.dependencies import is_resubmitted
+from reconciler.core.gates import Gate, keep_to
+from reconciler.core.model import (
+    Accepted,
+    Invalid,
+    Manifest,
+    Name,
+    Run,
+    RunKey,
+    Superseded,
+    Waiting,
+    WorkflowId,
+)
 from reconciler.core.reason import Reason, settled
+from reconciler.core.room import Room
+from reconciler.core.stopping import deleted_to_stop, next_deadline_ms, overdue_to_stop, replaced_to_stop
 
 __all__ = [
+    "NO_LIMIT",
     "Absent",
     "Action",
     "CancelJob",
@@ -55,30 +70,116 @@ __all__ = [
 LONGEST_WAIT_MS = 3_600_000
 """A run that would wait longer than this was told so before the clock was set back: it does not wait."""
 
+NO_LIMIT = Room()
+_NO_OTHERS: Mapping[Name, Wish] = {}
 
-def plan(wishes: Mapping[Name, Wish], world: World, now_ms: int, *, max_new: int) -> Plan:
-    """What to do for each name. `max_new` is the most new runs without an operator's word; 0 is no limit."""
-    nothing_known = Observed()
-    actions = [
-        next_action(name, wish, world.names.get(name, nothing_known), now_ms) for name, wish in wishes.items()
-    ]
-    unapproved = [
-        action
-        for action in actions
-        if isinstance(action, Claim) and not _is_approved(action.manifest, world.names.get(action.name))
-    ]
-    is_guarded = 0 < max_new < len(unapproved)
-    unreleased = {claim.name for claim in unapproved}
-    decided = tuple(
-        _admit(action, world, now_ms, is_released=action.name not in unreleased, has_room=not is_guarded)
-        for action in actions
-    )
+
+def plan(
+    wishes: Mapping[Name, Wish],
+    world: World,
+    now_ms: int,
+    *,
+    max_new: int,
+    room: Room = NO_LIMIT,
+    others: Mapping[Name, Wish] = _NO_OTHERS,
+) -> Plan:
+    """What to do for each name, and which jobs to stop.
+
+    `max_new` is the most new runs, and the most jobs of deleted manifests to stop, without an operator's
+    word; 0 is no limit. `others` are the wishes for names that are not planned here, of which something may
+    depend; the world has to know them as well.
+    """
+    decided = [_Decided.of(name, wish, world, now_ms) for name, wish in wishes.items()]
+    guard = _Guard.over(decided, max_new)
+    gate = Gate(world, {**others, **wishes}, now_ms)
+    actions, cancels = [], []
+    for one in decided:
+        action, stopped = _admit(one, guard, gate)
+        actions.append(action)
+        cancels += stopped
+    actions = keep_to(room, actions, world, now_ms)
     return Plan(
-        actions=decided,
-        to_list=_to_list(actions, world, now_ms),
-        unapproved=tuple(unapproved),
-        is_guarded=is_guarded or any(_is_guard(action) for action in decided),
+        actions=tuple(actions),
+        to_list=_to_list([one.action for one in decided], world, now_ms),
+        unapproved=guard.claims,
+        is_guarded=guard.is_up or any(map(_is_guard, actions)),
+        cancels=tuple(cancels),
+        unapproved_cancels=guard.cancels,
+        deadlines={one.name: one.deadline_ms for one in decided if one.deadline_ms is not None},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What one name asks for, with no regard to other names: see `next_action` and `core.stopping`."""
+
+    name: Name
+    action: Action
+    wish: Wish
+    observed: Observed
+    deadline_ms: int | None
+
+    @classmethod
+    def of(cls, name: Name, wish: Wish, world: World, now_ms: int) -> _Decided:
+        """Decide for one name."""
+        observed = world.names.get(name, _NOTHING_KNOWN)
+        action = next_action(name, wish, observed, now_ms)
+        deadline_ms = next_deadline_ms(wish, observed, now_ms)
+        if isinstance(action, Nothing):
+            action = replace(action, until_ms=deadline_ms)
+        return cls(name, action, wish, observed, deadline_ms)
+
+
+_NOTHING_KNOWN = Observed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """What nobody has released, and whether that is too much to be done without an operator's word."""
+
+    claims: tuple[Claim, ...]
+    cancels: tuple[CancelJob, ...]
+    unreleased: frozenset[Name]
+    """The names whose new runs nobody has released."""
+
+    has_many_claims: bool
+    has_many_cancels: bool
+
+    @classmethod
+    def over(cls, decided: list[_Decided], max_new: int) -> _Guard:
+        """Count the new generations that nobody has released, and the jobs that are stopped on the way."""
+        claims = [
+            one.action
+            for one in decided
+            if isinstance(one.action, Claim)
+            and one.action.key.attempt == 1
+            and one.action.manifest.digest not in one.observed.approved
+        ]
+        unreleased = frozenset(claim.name for claim in claims)
+        deleted = [it for one in decided for it in deleted_to_stop(one.wish, one.observed)]
+        replaced = [
+            it
+            for one in decided
+            if one.name in unreleased and isinstance(one.action, Claim)
+            for it in replaced_to_stop(one.action, one.observed)
+        ]
+        return cls(
+            claims=tuple(claims),
+            cancels=(*deleted, *replaced),
+            unreleased=unreleased,
+            has_many_claims=0 < max_new < len(claims),
+            has_many_cancels=0 < max_new < len(deleted),
+        )
+
+    @property
+    def is_up(self) -> bool:
+        """Whether all that nobody released waits."""
+        return self.has_many_claims or self.has_many_cancels
+
+    @property
+    def why(self) -> Reason:
+        """What there is too much of."""
+        return Reason.TOO_MANY_NEW if self.has_many_claims else Reason.TOO_MANY_CANCELS
 
 
 def next_action(name: Name, wish: Wish, observed: Observed, now_ms: int) -> Action:
@@ -116,60 +217,54 @@ def _wanted(manifest: Manifest, latest: Run | None, now_ms: int) -> Action:
         replaces = latest.key if isinstance(latest.state, Waiting) else None
         return Claim(manifest, following, Reason.CHANGED, replaces)
     match latest.state:
+        case Superseded() if latest.key.attempt > 1:
+            again = replace(latest.key, attempt=latest.key.attempt + 1)
+            return Claim(manifest, again, Reason.WANTED_AGAIN, resubmissions=latest.resubmissions)
         case Superseded():
             return Claim(manifest, following, Reason.WANTED_AGAIN)
         case Waiting(not_before_ms=not_before_ms, why=detail):
             waits = now_ms < not_before_ms <= now_ms + LONGEST_WAIT_MS
             why = Reason.BACKOFF if waits else Reason.SEND
             return Submit(latest.key, latest.workflow_id, why, not_before_ms if waits else 0, detail)
+        case Accepted() as job if is_resubmitted(manifest, latest):
+            return _again(manifest, latest, job)
         case state:
             return Nothing(manifest.name, settled(state))
 
 
-def _is_approved(manifest: Manifest, observed: Observed | None) -> bool:
-    return observed is not None and manifest.digest in observed.approved
+def _again(manifest: Manifest, latest: Run, failed: Accepted) -> Claim:
+    """Another attempt of the same generation, after a wait that is longer each time."""
+    count = latest.resubmissions + 1
+    key = replace(latest.key, attempt=latest.key.attempt + 1)
+    wait_ms = backoff_ms(count, chance_of(str(key)))
+    return Claim(
+        manifest=manifest,
+        key=key,
+        why=Reason.RESUBMIT,
+        not_before_ms=(failed.ended_ms or 0) + wait_ms,
+        detail=f"job {failed.job_id} failed; resubmission {count} of {manifest.backoff_limit}",
+        resubmissions=count,
+    )
 
 
-def _admit(action: Action, world: World, now_ms: int, *, is_released: bool, has_room: bool) -> Action:
-    """The action itself, or a wait where a run may not start yet."""
+def _admit(one: _Decided, guard: _Guard, gate: Gate) -> tuple[Action, list[CancelJob]]:
+    """The action itself, or a wait where a run may not start yet; and the jobs to stop for it, or by now."""
+    overdue = overdue_to_stop(one.wish, one.observed, gate.now_ms)
+    action = one.action
     match action:
-        case Claim() if not (is_released or has_room):
-            return Wait(action.name, Reason.TOO_MANY_NEW)
-        case Claim(manifest=manifest):
-            workflow = world.workflow(manifest.workflow_id)
-            return _listed_first(action, workflow, now_ms) or _guarded(action, workflow, is_released)
-        case Submit(workflow_id=workflow_id):
-            workflow = world.workflow(workflow_id)
-            return _listed_first(action, workflow, now_ms) or _behind(action, workflow)
+        case Claim(key=RunKey(attempt=1)) if guard.is_up and one.name in guard.unreleased:
+            return Wait(one.name, guard.why), overdue
+        case Claim():
+            is_released = one.name not in guard.unreleased
+            admitted, replaced = gate.for_claim(action, one.observed, is_released=is_released)
+            return admitted, [*overdue, *replaced]
+        case Submit():
+            return gate.for_submit(action, one.wish), overdue
         case _:
-            return action
-
-
-def _listed_first(action: Claim | Submit, workflow: Workflow, now_ms: int) -> Wait | None:
-    """The wait for a listing of the workflow, or for what an operator says of it."""
-    until_ms = workflow.asks_again_ms if workflow.asks_again_ms > now_ms else None
-    match workflow:
-        case Workflow(quarantine=Quarantine.HELD, strangers=strangers):
-            return Wait(action.name, Reason.STRANGERS, None, f"jobs {', '.join(map(str, strangers))}")
-        case Workflow(quarantine=Quarantine.WAITS, trouble=trouble):
-            return Wait(action.name, Reason.QUARANTINE, until_ms, trouble)
-        case Workflow(highest=None, trouble=trouble):
-            return Wait(action.name, Reason.NOT_LISTED, until_ms, trouble)
-        case _:
-            return None
-
-
-def _behind(submit: Submit, workflow: Workflow) -> Submit:
-    """The same submission; the queue keeps it back while another run of the workflow is open."""
-    if workflow.open_run in (None, submit.key) or submit.why is not Reason.SEND:
-        return submit
-    return replace(submit, why=Reason.BEHIND, detail=str(workflow.open_run))
-
-
-def _guarded(claim: Claim, workflow: Workflow, is_released: bool) -> Claim | Wait:
-    if workflow.is_guarded and not is_released:
-        return Wait(claim.name, Reason.WORKFLOW_HAS_JOBS)
-    return claim
+            deleted = deleted_to_stop(one.wish, one.observed)
+            if deleted and guard.is_up:
+                return Wait(one.name, guard.why), overdue
+            return action, [*overdue, *deleted]
 
 
 def _to_list(actions: list[Action], world: World, now_ms: int) -> tuple[WorkflowId, ...]:
@@ -183,7 +278,8 @@ def _workflow_of(action: Claim | Submit) -> WorkflowId:
     return action.manifest.workflow_id if isinstance(action, Claim) else action.workflow_id
 
 
+_GUARDS = frozenset((Reason.TOO_MANY_NEW, Reason.TOO_MANY_CANCELS, Reason.WORKFLOW_HAS_JOBS))
+
+
 def _is_guard(action: Action) -> bool:
-    guards: tuple[Literal[Reason.TOO_MANY_NEW], Literal[Reason.WORKFLOW_HAS_JOBS]]
-    guards = (Reason.TOO_MANY_NEW, Reason.WORKFLOW_HAS_JOBS)
-    return isinstance(action, Wait) and action.why in guards
+    return isinstance(action, Wait) and action.why in _GUARDS

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from reconciler.core.check import Schema
 from reconciler.core.fault import MEANING
-from reconciler.core.manifest import NOT_YET_SUPPORTED
 from reconciler.core.schema import schema
 
 _INTRODUCTION = """\
@@ -65,8 +64,6 @@ Each problem has a place, a sentence, and one of these codes. `validate -o json`
 |---|---|
 """
 
-_EARLY = frozenset(f"spec.{name}" for name in NOT_YET_SUPPORTED)
-
 _BOUNDS = {
     "minLength": "not empty",
     "maxLength": "at most {} characters",
@@ -105,11 +102,8 @@ def _section(place: str, field: Schema, presence: str) -> str:
     facts = [_type(field), presence, *_bounds(field)]
     if "default" in field:
         facts.append(f"default `{json.dumps(field['default'])}`")
-    note = "\n\n**This version does not act on it yet, and refuses it.**" if place in _EARLY else ""
     examples = " · ".join(f"`{json.dumps(example, ensure_ascii=False)}`" for example in field["examples"])
-    return (
-        f"\n### `{place}`\n\n{', '.join(facts)}\n\n{field['description']}{note}\n\nFor example: {examples}\n"
-    )
+    return f"\n### `{place}`\n\n{', '.join(facts)}\n\n{field['description']}\n\nFor example: {examples}\n"
 
 
 def _type(field: Schema) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.core.model import DEFAULTS, Digest, Invalid, Manifest, Name, Policies, WorkflowId
-from reconciler.core.plan import Absent, Action, GiveUp, Nothing, Unreadable, Wait, Wish
+from reconciler.core.plan import Absent, Action, Claim, GiveUp, Nothing, Unreadable, Wait, Wish
 from reconciler.core.reason import Reason
 
 
@@ -85,6 +85,7 @@ def _reason(action: Action) -> str:
     match action:
         case (
             Wait(why=why, detail=detail)
+            | Claim(then=Wait(why=why, detail=detail))
             | Nothing(why=Reason.INVALID | Reason.UNREADABLE as why, detail=detail)
         ):
             return f"{why}: {detail}" if detail else why

@@ -1,22 +1,24 @@
-"""Follow jobs to their end: one listing for many jobs, more often while they are young.
+"""Follow jobs to their end: listed together, more often while they are young.
 
 A final status is never asked for again. What a listing does not show is asked for by itself; a job that
-Explorer does not know is said, not guessed.
+Explorer does not know is said, not guessed. Which listings are made is chosen in `search`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 
-from reconciler.core.model import Accepted, Job, JobId, JobStatus, WorkflowId
+from reconciler.core.model import Accepted, Job, JobId, JobStatus, RunKey, WorkflowId
 from reconciler.core.outcome import Failure, Faulty, Refused, WorkflowMissing
+from reconciler.core.pace import MOST_POLLS, interval_s
 from reconciler.engine.gate import Gate
+from reconciler.engine.search import Search
 from reconciler.engine.tasks import Subject
 from reconciler.engine.telemetry import Telemetry
 from reconciler.errors import StateUnwritable
@@ -24,12 +26,6 @@ from reconciler.explorer.client import Explorer, ExplorerError, Listing
 from reconciler.store.port import Store
 
 log = structlog.get_logger("reconciler.follow")
-
-YOUNG_ROUNDS = 6
-"""A job is young for this many polls; while it is, its workflow is polled as many times as often."""
-
-PAGES = 50
-"""How many pages of a listing are read to find the jobs of one workflow."""
 
 
 @dataclass(slots=True)
@@ -44,6 +40,10 @@ class Followed:
     """Since when it is followed, on a clock that only goes forward."""
 
     is_missing: bool = False
+    is_cancelled: bool = False
+    misses: int = 0
+    asks_s: float = 0.0
+    """When a missing job is asked for again."""
 
     @property
     def workflow_id(self) -> WorkflowId:
@@ -51,9 +51,12 @@ class Followed:
         return self.subject.workflow_id
 
 
+Group = Mapping[JobId, Followed]
+
+
 @dataclass(slots=True)
 class Follower:
-    """Knows the jobs that have not ended, and asks how they are every `poll_s` seconds or sooner."""
+    """Knows the jobs that have not ended, and asks how they are every `poll_s` seconds, sooner or later."""
 
     store: Store
     explorer: Explorer
@@ -65,10 +68,17 @@ class Follower:
     now_s: Callable[[], float] = time.monotonic
     """A clock that only goes forward, for when to ask."""
 
+    on_ended: Callable[[Subject, JobId], None] = lambda *_: None
+    """Called for each job that has ended, once that is on disk."""
+
     jobs: dict[JobId, Followed] = field(default_factory=dict)
     _asked_s: dict[WorkflowId, float] = field(default_factory=dict)
     _highest: dict[WorkflowId, JobId] = field(default_factory=dict)
     _has_news: asyncio.Event = field(default_factory=asyncio.Event)
+    _search: Search = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._search = Search(self.explorer, self.gate, self._note)
 
     async def start(self) -> None:
         """Take up the jobs that had not ended when the last daemon did."""
@@ -82,11 +92,23 @@ class Follower:
         self._asked_s[subject.workflow_id] = self.now_s()
         self._has_news.set()
 
+    def cancelled(self, key: RunKey) -> None:
+        """A run's job is being cancelled: its end is waited for."""
+        for followed in self.jobs.values():
+            if followed.subject.key == key:
+                followed.is_cancelled = True
+        self._has_news.set()
+
+    def given_up(self, key: RunKey) -> None:
+        """An operator has ended a run whose job Explorer does not show."""
+        for job_id in [it.job_id for it in self.jobs.values() if it.subject.key == key]:
+            del self.jobs[job_id]
+
     async def run(self) -> None:
         """Ask, round after round, for as long as the daemon runs."""
         while True:
             self._has_news.clear()
-            due_s = min(map(self._due_s, self._workflows()), default=None)
+            due_s = min((self._due_in(*one) for one in self._groups().items()), default=None)
             wait_s = None if due_s is None else max(0.0, due_s - self.now_s())
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
@@ -95,57 +117,56 @@ class Follower:
             await self.look()
 
     async def look(self) -> None:
-        """One round: every workflow that is due."""
+        """One round: every workflow that is due, and those that nearly are, so that they go together."""
         now_s = self.now_s()
-        for workflow_id in [it for it in self._workflows() if self._due_s(it) <= now_s]:
-            self._asked_s[workflow_id] = now_s
-            with suppress(StateUnwritable):  # seen again in the next round
-                await self._look_at(workflow_id)
+        due = {
+            workflow_id: group
+            for workflow_id, group in self._groups().items()
+            if self._due_in(workflow_id, group) <= now_s + self._slack_s(workflow_id)
+        }
+        self._asked_s.update(dict.fromkeys(due, now_s))
+        with suppress(StateUnwritable):  # seen again in the next round
+            await self._look_at(due, now_s)
 
-    async def _look_at(self, workflow_id: WorkflowId) -> None:
-        """See how the jobs of one workflow are; what was seen before something went wrong counts."""
-        wanted = {job.job_id: job for job in self.jobs.values() if job.workflow_id == workflow_id}
-        shown = {job_id for job_id, job in wanted.items() if not job.is_missing}
+    async def _look_at(self, due: Mapping[WorkflowId, Group], now_s: float) -> None:
+        """See how the jobs of these workflows are; what was seen before something went wrong counts."""
         found: dict[JobId, Job] = {}
+        shown = {
+            workflow_id: {job_id for job_id, job in group.items() if not job.is_missing}
+            for workflow_id, group in due.items()
+        }
+        failed = await self._search.find(shown, found)
+        left = [
+            job
+            for workflow_id, group in due.items()
+            if workflow_id not in failed
+            for job in group.values()
+            if job.job_id not in found and job.asks_s <= now_s
+        ]
         try:
-            await self._list(workflow_id, shown, found)
-            for job_id in wanted.keys() - found.keys():
-                await self._ask_for(job_id, found)
+            for job in left:
+                await self._ask_for(job, found)
         except ExplorerError as error:
             self.gate.went(error.failure)
-            log.warning("jobs not listed", workflow=workflow_id, why=str(error))
-        for job in found.values():
-            await self._changed(job)
+            log.warning("jobs not listed", workflow=job.workflow_id, why=str(error))
+        changes = [self._changed(job) for job in found.values() if self._is_news(job)]
+        for outcome in await asyncio.gather(*changes, return_exceptions=True):  # on disk in one commit
+            if isinstance(outcome, BaseException):
+                raise outcome
 
-    async def _list(self, workflow_id: WorkflowId, wanted: set[JobId], found: dict[JobId, Job]) -> None:
-        """Find the wanted jobs in the listing, newest page first, for as long as it can show more.
-
-        A workflow that is gone lists nothing; its jobs are asked for one by one.
-        """
-        seen = 0
-        for page in range(1, PAGES + 1):
-            await self.gate.admit()
-            try:
-                listing = await self.explorer.jobs(workflow_id, page=page)
-            except ExplorerError as error:
-                if not isinstance(error.failure, WorkflowMissing):
-                    raise
-                self.gate.went(error.failure)
-                return
-            self.gate.went(None)
-            seen += len(listing.jobs)
-            await self._note(workflow_id, listing)
-            found |= {job.job_id: job for job in listing.jobs if job.job_id in wanted}
-            if wanted <= found.keys() or not listing.jobs or seen >= listing.total:
-                return
-
-    async def _note(self, workflow_id: WorkflowId, listing: Listing) -> None:
+    async def _note(self, listing: Listing) -> None:
         """Record the highest job that a listing showed: a later job of ours has a higher ID.
 
         And see whether somebody else makes jobs in a workflow that was declared exclusive.
         """
-        listed = [job.job_id for job in listing.jobs]
-        highest = max(listed, default=JobId(0))
+        by_workflow: dict[WorkflowId, list[JobId]] = {}
+        for job in listing.jobs:
+            by_workflow.setdefault(job.workflow_id, []).append(job.job_id)
+        for workflow_id in by_workflow.keys() & self._asked_s.keys():
+            await self._note_workflow(workflow_id, by_workflow[workflow_id])
+
+    async def _note_workflow(self, workflow_id: WorkflowId, listed: list[JobId]) -> None:
+        highest = max(listed)
         if highest > self._highest.get(workflow_id, 0):
             await self.store.jobs_seen(workflow_id, highest)
             self._highest[workflow_id] = highest
@@ -155,40 +176,58 @@ class Follower:
                 self.telemetry.assumption_violated("A8")
                 log.error("not exclusive: somebody else makes jobs", workflow=workflow_id, jobs=list(foreign))
 
-    async def _ask_for(self, job_id: JobId, found: dict[JobId, Job]) -> None:
+    async def _ask_for(self, followed: Followed, found: dict[JobId, Job]) -> None:
         await self.gate.admit()
         try:
-            found[job_id] = (await self.explorer.job(job_id)).job
+            found[followed.job_id] = (await self.explorer.job(followed.job_id)).job
             self.gate.went(None)
         except ExplorerError as error:
             if not _is_about_the_job(error.failure):
                 raise
             self.gate.went(error.failure)
-            self._miss(self.jobs[job_id], str(error))
+            await self._miss(followed, str(error))
 
-    def _miss(self, followed: Followed, why: str) -> None:
-        """Tell once of a job that is gone; it is asked for by itself from here on, in case it comes back."""
+    async def _miss(self, followed: Followed, why: str) -> None:
+        """Tell once of a job that is gone; it is asked for by itself from here on, in case it comes back.
+
+        Ever more rarely: a server that lost its jobs is not asked for each of them all the time.
+        """
         if not followed.is_missing:
             self.telemetry.assumption_violated("A6")
             log.error(
                 "Explorer does not show the job", job=followed.job_id, why=why, **followed.subject.as_log()
             )
+            await self.store.job_missing(followed.subject.key, why, self.now_ms())
         followed.is_missing = True
+        followed.misses += 1
+        followed.asks_s = self.now_s() + self.poll_s * min(
+            2.0 ** min(followed.misses - 1, 10) - 1, MOST_POLLS
+        )
+
+    def _is_news(self, job: Job) -> bool:
+        followed = self.jobs.get(job.job_id)  # an operator may have given it up meanwhile
+        return followed is not None and (followed.is_missing or job.status not in (None, followed.status))
 
     async def _changed(self, job: Job) -> None:
         followed = self.jobs[job.job_id]
-        followed.is_missing = False
-        if job.status is None or job.status is followed.status:
-            return
         now_ms = self.now_ms()
+        if job.status is None or job.status is followed.status:
+            await self.store.job_found(followed.subject.key, now_ms)
+            self._found(followed)
+            return
         ended_ms = now_ms if job.status.is_final else None
         await self.store.job_changed(followed.subject.key, job.status, ended_ms, now_ms)
         followed.status = job.status
+        self._found(followed)
         self.telemetry.job_transition(str(job.status))
         self._tell(followed)
         if ended_ms is not None:
             self.telemetry.job_ended((ended_ms - followed.accepted_ms) / 1000)
-            del self.jobs[job.job_id]
+            self.jobs.pop(job.job_id, None)
+            self.on_ended(followed.subject, job.job_id)
+
+    def _found(self, followed: Followed) -> None:
+        followed.is_missing, followed.misses, followed.asks_s = False, 0, 0.0
 
     def _tell(self, followed: Followed) -> None:
         log.info(
@@ -200,18 +239,38 @@ class Follower:
 
     def _follow(self, subject: Subject, state: Accepted) -> None:
         self.jobs[state.job_id] = Followed(
-            subject, state.job_id, state.status, state.accepted_ms, self.now_s()
+            subject=subject,
+            job_id=state.job_id,
+            status=state.status,
+            accepted_ms=state.accepted_ms,
+            since_s=self.now_s(),
+            is_missing=state.missing_ms is not None,
+            is_cancelled=state.cancel is not None,
         )
 
-    def _workflows(self) -> Iterable[WorkflowId]:
-        return dict.fromkeys(job.workflow_id for job in self.jobs.values())
+    def _groups(self) -> dict[WorkflowId, dict[JobId, Followed]]:
+        groups: dict[WorkflowId, dict[JobId, Followed]] = {}
+        for job_id, job in self.jobs.items():
+            groups.setdefault(job.workflow_id, {})[job_id] = job
+        return groups
 
     def _due_s(self, workflow_id: WorkflowId) -> float:
         """When the workflow is to be listed again: soon, while a job of it is young."""
-        newest_s = max(job.since_s for job in self.jobs.values() if job.workflow_id == workflow_id)
+        return self._due_in(workflow_id, self._groups()[workflow_id])
+
+    def _due_in(self, workflow_id: WorkflowId, group: Group) -> float:
         asked_s = self._asked_s.get(workflow_id, 0.0)
-        is_young = asked_s - newest_s < YOUNG_ROUNDS * self.poll_s
-        return asked_s + (self.poll_s / YOUNG_ROUNDS if is_young else self.poll_s)
+        age_s = asked_s - max(job.since_s for job in group.values())
+        return asked_s + interval_s(age_s, self.poll_s, is_cancelled=_any_cancelled(group.values()))
+
+    def _slack_s(self, workflow_id: WorkflowId) -> float:
+        """How much sooner than due it may be looked at, in company; never twice within a moment."""
+        asked_s = self._asked_s.get(workflow_id, 0.0)
+        return min(self.poll_s / 4, max(0.0, self.now_s() - asked_s) / 4)
+
+
+def _any_cancelled(jobs: Iterable[Followed]) -> bool:
+    return any(job.is_cancelled for job in jobs)
 
 
 def _is_about_the_job(failure: Failure) -> bool:

@@ -12,39 +12,32 @@ from typing import Any
 
 import structlog
 
-from reconciler.core.model import Accepted, JobId, Name, RunState, State, Unknown, WorkflowId
+from reconciler.core.model import Accepted, JobId, Name, RunKey, RunState, State, Unknown, WorkflowId
 from reconciler.core.outcome import NotCreated, Unreachable
-from reconciler.core.plan import Plan
+from reconciler.engine.canceller import Canceller
+from reconciler.engine.endings import Endings
 from reconciler.engine.follow import Follower
 from reconciler.engine.gate import Gate
 from reconciler.engine.gauges import Gauges
-from reconciler.engine.operator import Answer, approve, baseline, release, resolve
+from reconciler.engine.keeper import Keeper
 from reconciler.engine.passes import Passes
 from reconciler.engine.reconcile import Reconciler, Scan
 from reconciler.engine.settler import Settler
 from reconciler.engine.status import Status
 from reconciler.engine.tasks import Queue, Subject
 from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.wishes import Wishes
 from reconciler.engine.workers import Workers
 from reconciler.errors import ExitCode, StateUnwritable
 from reconciler.explorer.client import Explorer, ExplorerError
 from reconciler.settings import Settings
 from reconciler.source.watch import Hint, HintKind, Watch
-from reconciler.store.port import Store, Wish
+from reconciler.store.port import Store
 
 log = structlog.get_logger("reconciler.daemon")
 
-WISHES_S = 0.2
-"""How often the state is asked whether an operator wishes something."""
-
 STATE_CHECK_S = 5.0
 """How often it is tried whether the state can be written."""
-
-LATE_JOBS_S = 5.0
-"""How long a look for jobs that turned up late may take, before an operator is answered."""
-
-LOOK_S = 5.0
-"""How long a look at the tree may take, before an operator's wish is performed on the last one."""
 
 GIVE_UP_S = 60.0
 """What waits longer than this is not waited for by `run --once`."""
@@ -64,6 +57,10 @@ class Parts:
     workers: Workers
     settler: Settler
     follower: Follower
+    canceller: Canceller
+    endings: Endings
+    wishes: Wishes
+    keeper: Keeper
     gauges: Gauges
     watch: Watch
     telemetry: Telemetry
@@ -76,6 +73,8 @@ class Parts:
         await self._take_up_open_runs()
         await self.reconciler.start()
         await self.follower.start()
+        await self.canceller.start()
+        await self.endings.start()
         await asyncio.to_thread(self.watch.start)
 
     async def _take_up_open_runs(self) -> None:
@@ -106,7 +105,9 @@ class Parts:
             ("held", self.settler.watch_held()),
             ("follower", self.follower.run()),
             ("gauges", self.gauges.run()),
-            ("wishes", self._wishes()),
+            ("endings", self.endings.run()),
+            ("wishes", self.wishes.run()),
+            ("keeper", self.keeper.run()),
             ("probe", self._probe()),
             ("state-check", self._check_state()),
         ]
@@ -145,19 +146,44 @@ class Parts:
             self.telemetry.submission("adopted")
         self.settled(subject, state)
 
+    def accepted(self, subject: Subject, state: Accepted) -> None:
+        """A job was created: it is followed, and what its manifest says of it meanwhile is planned."""
+        self.follower.accepted(subject, state)
+        self.plan_again(subject.key.name)
+
+    def job_ended(self, subject: Subject, job_id: JobId) -> None:
+        """A job has ended: its tasks are read, and what waited for it, or follows from it, is planned."""
+        self.canceller.ended(subject.key)
+        self.endings.ended(subject.key, job_id)
+        self.plan_again(subject.key.name)
+
+    def asked(self, key: RunKey) -> None:
+        """A job is to be stopped: somebody has to ask for it, and its end is waited for."""
+        self.workers.queued.set()
+        self.follower.cancelled(key)
+
+    def given_up(self, key: RunKey) -> None:
+        """An operator has ended a run whose job Explorer does not show."""
+        self.follower.given_up(key)
+        self.canceller.ended(key)
+        self.plan_again(key.name)
+
+    def plan_again(self, name: Name) -> None:
+        """What became of this name's run asks for a decision."""
+        self.reconciler.revisit(name)
+        self.passes.replan()
+
     def settled(self, subject: Subject, state: RunState | None) -> None:
         """The outcome of a request is known at last, or a person is to say it; its workflow goes on."""
         if isinstance(state, Accepted):
             self.follower.accepted(subject, state)
-        self.reconciler.revisit(subject.key.name)
         self.workers.queued.set()
-        self.passes.replan()
+        self.plan_again(subject.key.name)
 
     def not_created(self, name: Name, receipt: NotCreated) -> None:
         """A request created nothing: whether the run is still wanted, and when, is planned again."""
         self.is_unreachable |= isinstance(receipt.cause, Unreachable)
-        self.reconciler.revisit(name)
-        self.passes.replan()
+        self.plan_again(name)
 
     def hinted(self, hint: Hint) -> None:
         """The tree may have changed."""
@@ -185,9 +211,10 @@ class Parts:
     def _is_busy(self) -> bool:
         limit_ms = self.now_ms() + GIVE_UP_S * 1000
         due_ms = self.queue.next_due_ms()
-        look_ms = self.reconciler.next_look_ms()
+        look_ms = self.reconciler.next_wait_ms()
         return (
             self.passes.pending
+            or (self.status.is_planned and not self.wishes.has_looked)
             or self.passes.needs_replan
             or self.passes.needs_confirmation
             or self.workers.busy > 0
@@ -195,72 +222,6 @@ class Parts:
             or (len(self.queue) > 0 and (due_ms is None or due_ms < limit_ms))
             or (look_ms is not None and look_ms < limit_ms)
         )
-
-    async def _wishes(self) -> None:
-        """Perform what operators wish, soon after they do; what they wish for is about a plan."""
-        version = -1
-        while True:
-            try:
-                seen = await self.store.data_version()
-                if seen != version and self.status.is_planned:
-                    for wish in await self.store.open_wishes():
-                        await self._perform(wish)
-                    version = seen
-            except StateUnwritable as error:
-                log.error("an operator's wish waits for the disk", why=str(error))
-                await asyncio.sleep(STATE_CHECK_S)
-            await asyncio.sleep(WISHES_S)
-
-    async def _perform(self, wish: Wish) -> None:
-        """Perform it on the tree as it is now, which the operator has seen, and then answer.
-
-        In between it is planned anew, so that the next wish is about what is left.
-        """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_S):
-                await self.passes.look()
-        await self._see_candidates_for(wish)
-        async with self.reconciler.standing_still() as plan:
-            try:
-                answer = await self._answer(wish, plan)
-            except (KeyError, TypeError, ValueError) as error:  # none of our commands writes such a wish
-                answer = Answer(False, f"the wish cannot be read: {error!r}")
-        await self.reconciler.replan()
-        await self.store.answer(wish.number, answer.text, self.now_ms(), is_done=answer.is_done)
-        log.info("operator", wish=wish.kind, done=answer.is_done, answer=answer.text)
-
-    async def _answer(self, wish: Wish, plan: Plan) -> Answer:
-        match wish.kind:
-            case "approve":
-                return await approve(self.store, plan, str(wish.arguments["hash"]), self.now_ms())
-            case "baseline":
-                names = [str(name) for name in wish.arguments["names"]]
-                return await baseline(self.store, plan, names, self.now_ms())
-            case "resolve":
-                return await self._resolve(wish, plan)
-            case "release":
-                workflow_id = WorkflowId(str(wish.arguments["workflow"]))
-                return await release(self.store, workflow_id, self.now_ms())
-            case kind:
-                return Answer(False, f"this version does not know the wish {kind!r}")
-
-    async def _resolve(self, wish: Wish, plan: Plan) -> Answer:
-        name, generation, job_id = (wish.arguments[key] for key in ("name", "generation", "adopt"))
-        adopted = None if job_id is None else JobId(int(job_id))
-        done = await resolve(self.store, plan, Name(str(name)), generation, adopted, self.now_ms())
-        if done.subject is not None and done.state is not None:
-            self.resolved(done.subject, done.state)
-        return done.answer
-
-    async def _see_candidates_for(self, wish: Wish) -> None:
-        """Before a job is given to a run: see whether it turned up late. Not for long, nor at any price."""
-        if wish.kind != "resolve" or wish.arguments.get("adopt") is None or self.gate.is_open:
-            return
-        held = [run for run in await self.store.held_runs() if run.key.name == wish.arguments.get("name")]
-        with suppress(ExplorerError, TimeoutError):
-            async with asyncio.timeout(LATE_JOBS_S):
-                for workflow_id in dict.fromkeys(run.workflow_id for run in held):
-                    await self.settler.see_candidates(workflow_id)
 
     async def _probe(self) -> None:
         """While the circuit is open: one small listing at a time, until Explorer answers."""
@@ -308,7 +269,18 @@ def wire(
     started_s = now_s()
     parts: Parts
     is_exclusive = settings.exclusive.covers
-    follower = Follower(store, explorer, gate, telemetry, settings.poll_s, is_exclusive, now_ms, now_s)
+    follower = Follower(
+        store=store,
+        explorer=explorer,
+        gate=gate,
+        telemetry=telemetry,
+        poll_s=settings.poll_s,
+        is_exclusive=is_exclusive,
+        now_ms=now_ms,
+        now_s=now_s,
+        on_ended=lambda subject, job_id: parts.job_ended(subject, job_id),
+    )
+    canceller = Canceller(store, explorer, gate, queue, settings.poll_s, now_ms, lambda key: parts.asked(key))
     settler = Settler(
         store=store,
         explorer=explorer,
@@ -328,10 +300,13 @@ def wire(
         telemetry=telemetry,
         now_ms=now_ms,
         settle_ms=settler.settle_ms,
-        on_accepted=follower.accepted,
+        on_accepted=lambda subject, state: parts.accepted(subject, state),
         on_unknown=settler.look_for,
         on_not_created=lambda name, receipt: parts.not_created(name, receipt),
+        on_not_begun=lambda name: parts.plan_again(name),
         on_listed=lambda workflow_id, error: parts.listed(workflow_id, error),
+        cancel=canceller.perform,
+        room=settings.room,
     )
     reconciler = Reconciler(
         scan=scan,
@@ -342,6 +317,8 @@ def wire(
         policy=settings.allowed,
         now_ms=now_ms,
         on_queued=workers.queued.set,
+        on_cancel=canceller.asked,
+        room=settings.room,
         settles_in_ms=lambda: int(1000 * (started_s + settings.settle_s - now_s())),
     )
     loop = asyncio.get_running_loop()
@@ -362,6 +339,23 @@ def wire(
         workers=workers,
         settler=settler,
         follower=follower,
+        canceller=canceller,
+        endings=Endings(store, explorer, gate, now_ms),
+        wishes=Wishes(
+            store=store,
+            gate=gate,
+            passes=passes,
+            reconciler=reconciler,
+            settler=settler,
+            status=status,
+            now_ms=now_ms,
+            on_resolved=lambda subject, state: parts.resolved(subject, state),
+            on_cancelled=canceller.asked,
+            on_given_up=lambda key: parts.given_up(key),
+        ),
+        keeper=Keeper(
+            store, settings.keep_history_days, settings.keep_deleted_days, now_ms, reconciler.forget
+        ),
         gauges=Gauges(
             store, queue, telemetry, settings.state, lambda: len(reconciler.desired.nameless), now_ms
         ),

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from reconciler.core.desired import Desired, desired_of, wishes_of
 from reconciler.core.model import Manifest
-from reconciler.core.plan import Plan, World, plan
+from reconciler.core.plan import NO_LIMIT, Absent, Plan, World, plan
 from reconciler.core.policy import EVERYTHING, Policy, limited, reader_under
+from reconciler.core.room import Room
 from reconciler.core.sighting import Presence
 from reconciler.errors import ReconcilerError
 from reconciler.source.tree import Missing, PutOff, Reader, Snapshot, Tree
@@ -31,7 +32,13 @@ class Planning:
 
 
 def plan_tree(
-    jobs_dir: Path, reader: StateReader | None, now_ms: int, max_new: int, *, policy: Policy = EVERYTHING
+    jobs_dir: Path,
+    reader: StateReader | None,
+    now_ms: int,
+    max_new: int,
+    room: Room = NO_LIMIT,
+    *,
+    policy: Policy = EVERYTHING,
 ) -> Planning:
     """Plan for the tree as it is now, against a state; None is a state that does not exist yet.
 
@@ -43,9 +50,12 @@ def plan_tree(
     sightings = reader.sightings() if reader else {}
     known = {name: it.path for name, it in sightings.items() if it.presence is not Presence.DELETED}
     wishes = wishes_of(desired, known, {}, snapshot.hides)
+    if reader:
+        gone = sorted(reader.unfinished_names() & (sightings.keys() - wishes.keys()))
+        wishes.update((name, Absent(2)) for name in gone)  # deleted before, and something of them goes on
     workflow_ids = {wish.workflow_id for wish in wishes.values() if isinstance(wish, Manifest)}
     world = reader.world(tuple(wishes), workflow_ids) if reader else World()
-    return Planning(desired, world, plan(wishes, world, now_ms, max_new=max_new))
+    return Planning(desired, world, plan(wishes, world, now_ms, max_new=max_new, room=room))
 
 
 def scan(jobs_dir: Path, read: Reader) -> Snapshot:

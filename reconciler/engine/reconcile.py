@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -17,8 +17,9 @@ import structlog
 
 from reconciler.core.backoff import backoff_ms
 from reconciler.core.desired import Desired, desired_of, wishes_of
-from reconciler.core.model import Manifest, Name, Problem, WorkflowId
+from reconciler.core.model import Manifest, Name, Problem, RunKey, WorkflowId
 from reconciler.core.plan import (
+    NO_LIMIT,
     Absent,
     Action,
     Claim,
@@ -33,6 +34,7 @@ from reconciler.core.plan import (
     plan,
 )
 from reconciler.core.policy import EVERYTHING, Policy, limited
+from reconciler.core.room import Room
 from reconciler.core.sighting import Presence, Sighting, sighting_of
 from reconciler.engine.tasks import FirstListing, Queue, Submission, key_of_listing
 from reconciler.engine.telemetry import Telemetry
@@ -89,6 +91,10 @@ class Reconciler:
     on_queued: Callable[[], None]
     """Called when the queue got something to do."""
 
+    on_cancel: Callable[[RunKey], None] = lambda _: None
+    """Called with each run whose job is to be stopped, once that is on disk."""
+
+    room: Room = NO_LIMIT
     settles_in_ms: Callable[[], int] = lambda: 0
     """How long until a restored state's workflows may be listed."""
 
@@ -105,6 +111,7 @@ class Reconciler:
     _absences: dict[Name, int] = field(default_factory=dict)
     _unsettled: set[Name] = field(default_factory=set)
     _revisits: set[Name] = field(default_factory=set)
+    _deadlines: dict[Name, int] = field(default_factory=dict)
     _troubles: dict[WorkflowId, _Trouble] = field(default_factory=dict)
     _being_listed: set[WorkflowId] = field(default_factory=set)
     _told: set[Problem] = field(default_factory=set)
@@ -113,7 +120,7 @@ class Reconciler:
     async def start(self) -> None:
         """Load what is known, so that the first pass can compare."""
         self._sightings = await self.store.sightings()
-        self._revisits.update(run.key.name for run in await self.store.waiting_runs())
+        self._revisits.update(await self.store.unfinished_names())
 
     async def reconcile(self) -> PassResult:
         """One whole pass. Raises StateUnwritable if it could not be recorded; then it did not count."""
@@ -128,7 +135,7 @@ class Reconciler:
     async def replan(self) -> Plan:
         """Plan again what is not settled, without looking at the tree: the world has changed."""
         async with self._deciding:  # not between a pass's plan and its end: the wishes would be old ones
-            return await self._decide(self._open_among(self._wishes))
+            return await self._decide(self._open_among(self._wishes), self._wishes)
 
     @asynccontextmanager
     async def standing_still(self) -> AsyncIterator[Plan]:
@@ -139,6 +146,19 @@ class Reconciler:
     def revisit(self, name: Name) -> None:
         """Plan this name again with the next plan: what became of its run asks for a decision."""
         self._revisits.add(name)
+
+    async def revisit_waiting(self) -> None:
+        """Plan all names again whose runs wait: what kept them back, or let them go, is another now."""
+        self._revisits.update(run.key.name for run in await self.store.waiting_runs())
+
+    def wish_for(self, name: Name) -> Wish | None:
+        """What the tree asked for under this name when it was last looked at."""
+        return self._wishes.get(name)
+
+    def forget(self, names: Iterable[Name]) -> None:
+        """The state has forgotten these names, which were deleted long ago."""
+        for name in names:
+            self._sightings.pop(name, None)
 
     def listing_failed(self, workflow_id: WorkflowId, why: str, chance: float) -> None:
         """A workflow could not be listed: ask again after a backoff."""
@@ -158,7 +178,15 @@ class Reconciler:
 
     def next_look_ms(self) -> int | None:
         """When the latest plan is worth making again by itself; None if time alone changes nothing."""
-        times = [it.until_ms for it in self.plan.actions if isinstance(it, Wait) and it.until_ms is not None]
+        wait_ms = self.next_wait_ms()
+        return min([*self._deadlines.values(), *([] if wait_ms is None else [wait_ms])], default=None)
+
+    def next_wait_ms(self) -> int | None:
+        """When something that waits is worth planning again; None if nothing waits for the time alone."""
+        if self._revisits:
+            return self.now_ms()
+        waits = (it.then if isinstance(it, Claim) else it for it in self.plan.actions)
+        times = [it.until_ms for it in waits if isinstance(it, Wait) and it.until_ms is not None]
         return min(times, default=None)
 
     async def _compare(self, snapshot: Snapshot) -> PassResult:
@@ -172,7 +200,7 @@ class Reconciler:
         self._tell_problems(desired)
         wishes = wishes_of(desired, known, self._absences, snapshot.hides)
         changed = {name: wish for name, wish in wishes.items() if self._is_news(name, wish)}
-        plan_made = await self._decide(changed | self._open_among(wishes))
+        plan_made = await self._decide(changed | self._open_among(wishes), wishes)
         self._wishes = wishes
         self._absences = {name: wish.passes for name, wish in wishes.items() if isinstance(wish, Absent)}
         return Planned(plan_made, any(passes == 1 for passes in self._absences.values()))
@@ -186,7 +214,11 @@ class Reconciler:
 
     def _open_among(self, wishes: dict[Name, Wish]) -> dict[Name, Wish]:
         """Those that are not settled. What is to be revisited from here on is for the next plan."""
-        self._unsettled |= self._revisits
+        now_ms = self.now_ms()
+        overdue = [name for name, deadline_ms in self._deadlines.items() if deadline_ms <= now_ms]
+        for name in overdue:
+            del self._deadlines[name]
+        self._unsettled |= self._revisits.union(overdue)
         self._revisits.clear()
         gone = Absent(2)  # deleted before, and its run came back
         return {
@@ -204,10 +236,12 @@ class Reconciler:
         before = self._wishes.get(name)
         return before is not wish and before != wish
 
-    async def _decide(self, wishes: dict[Name, Wish]) -> Plan:
+    async def _decide(self, wishes: dict[Name, Wish], tree: dict[Name, Wish]) -> Plan:
+        """Plan these names, of a whole tree, and perform it."""
         now_ms = self.now_ms()
-        world = self._with_troubles(await self.store.world(tuple(wishes), _workflows_of(wishes.values())))
-        self.plan = plan(wishes, world, now_ms, max_new=self.max_new)
+        names = dict.fromkeys((*wishes, *_dependencies_of(wishes.values())))
+        world = self._with_troubles(await self.store.world(tuple(names), _workflows_of(wishes.values())))
+        self.plan = plan(wishes, world, now_ms, max_new=self.max_new, room=self.room, others=tree)
         await self._perform(self.plan, wishes, now_ms)
         return self.plan
 
@@ -232,15 +266,19 @@ class Reconciler:
         given_up = [action for action in decided.actions if isinstance(action, GiveUp)]
         self._unsettled.update(wishes)  # until it is recorded
         recorded = None
-        if sightings or claims or given_up:
-            recorded = self.store.observe(sightings, claims, given_up, now_ms)
+        if sightings or claims or given_up or decided.cancels:
+            recorded = self.store.observe(sightings, claims, given_up, now_ms, decided.cancels)
         self._enqueue(decided, now_ms)
         if recorded is not None:
             await recorded
+        for cancel in decided.cancels:
+            self.on_cancel(cancel.key)
         self._tell(decided, sightings)
         self._sightings.update((sighting.name, sighting) for sighting in sightings)
-        settled = (action.name for action in decided.actions if not isinstance(action, Wait))
-        self._unsettled.difference_update(settled)
+        self._unsettled.difference_update(it.name for it in decided.actions if _is_settled(it))
+        for name in wishes:
+            self._deadlines.pop(name, None)
+        self._deadlines.update(decided.deadlines)
 
     def _changed_sightings(
         self, actions: Iterable[Action], wishes: dict[Name, Wish], now_ms: int
@@ -256,9 +294,11 @@ class Reconciler:
     def _enqueue(self, decided: Plan, now_ms: int) -> None:
         for action in decided.actions:
             match action:
-                case Claim(manifest=manifest, key=key):
+                case Claim(then=Wait(until_ms=None)):
+                    self.queue.drop(action.name)
+                case Claim(manifest=manifest, key=key, not_before_ms=due_ms):
                     task = Submission(key, manifest.workflow_id)
-                    self.queue.put(key.name, manifest.workflow_id, task, now_ms)
+                    self.queue.put(key.name, manifest.workflow_id, task, now_ms, due_ms)
                 case Submit(key=key, workflow_id=workflow_id, not_before_ms=due_ms):
                     self.queue.put(key.name, workflow_id, Submission(key, workflow_id), now_ms, due_ms)
                 case GiveUp() | Wait() | Nothing():
@@ -306,6 +346,17 @@ class Reconciler:
                 approve=f"reconciler approve {decided.hash}",
                 max_new=self.max_new,
             )
+
+
+def _is_settled(action: Action) -> bool:
+    """Whether nothing but news of it asks for another decision."""
+    return not isinstance(action, Wait) and not (isinstance(action, Claim) and action.then is not None)
+
+
+def _dependencies_of(wishes: Iterable[Wish]) -> Iterator[Name]:
+    for wish in wishes:
+        if isinstance(wish, Manifest):
+            yield from wish.depends_on
 
 
 def _workflows_of(wishes: Iterable[Wish]) -> set[WorkflowId]:

@@ -1,4 +1,4 @@
-"""What the queue carries: the two things that are asked of Explorer for a manifest; and whose they are."""
+"""What the queue carries: what is asked of Explorer for a manifest; and whose it is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ class FirstListing:
     workflow_id: WorkflowId
 
 
-Task = Submission | FirstListing
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """Have the job of a run stopped."""
+
+    key: RunKey
+
+
+Task = Submission | FirstListing | Cancellation
 Queue = WorkQueue[Task]
 
 
@@ -62,3 +69,8 @@ class Subject:
 def key_of_listing(workflow_id: WorkflowId) -> str:
     """The queue's key for a workflow's listing; a name never holds a colon, so it is nobody else's."""
     return f"workflow:{workflow_id}"
+
+
+def key_of_cancel(key: RunKey) -> str:
+    """The queue's key, and lane, for stopping a run's job: a cancel waits for nobody's submission."""
+    return f"cancel:{key}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -29,14 +29,15 @@ from reconciler.core.model import (
     WorkflowId,
 )
 from reconciler.core.outcome import Created, Faulty, NotCreated, Receipt, Unclear, Unreachable
+from reconciler.core.room import Room
 from reconciler.engine.gate import Gate
 from reconciler.engine.listing import list_workflow
-from reconciler.engine.tasks import FirstListing, Queue, Subject, Submission, Task
+from reconciler.engine.tasks import Cancellation, FirstListing, Queue, Subject, Submission, Task
 from reconciler.engine.telemetry import Telemetry
 from reconciler.engine.workqueue import Entry
 from reconciler.errors import StateUnwritable
 from reconciler.explorer.client import Explorer, ExplorerError
-from reconciler.store.port import Begun, Store
+from reconciler.store.port import NO_LIMIT, Begun, Store
 
 log = structlog.get_logger("reconciler.submit")
 
@@ -66,8 +67,16 @@ class Workers:
     on_not_created: Callable[[Name, NotCreated], None]
     """Called when a run waits again: whether it is still wanted is the plan's to say."""
 
+    on_not_begun: Callable[[Name], None]
+    """Called when a run may not be sent (any more): whether it waits, and for what, is the plan's to say."""
+
     on_listed: Callable[[WorkflowId, ExplorerError | None], None]
     """Called when a first listing has ended, well or not."""
+
+    cancel: Callable[[Cancellation], Awaitable[None]]
+    """Asks for a job to be stopped."""
+
+    room: Room = NO_LIMIT
 
     queued: asyncio.Event = field(default_factory=asyncio.Event)
     is_draining: bool = False
@@ -133,13 +142,16 @@ class Workers:
                 await self._submit(entry.task)
             case FirstListing(workflow_id=workflow_id):
                 await self._list(workflow_id)
+            case Cancellation():
+                await self.cancel(entry.task)
             case _:
                 assert_never(entry.task)
 
     async def _submit(self, task: Submission) -> None:
-        begun = await self.store.begin(task.key, secrets.token_hex(16), self.now_ms())
+        begun = await self.store.begin(task.key, secrets.token_hex(16), self.now_ms(), self.room)
         if begun is None:
-            return  # given up, replaced, or sent already
+            self.on_not_begun(task.key.name)
+            return
         receipt = await self._send(begun)
         self._show(begun, receipt)
         state = await self._record(begun, receipt)

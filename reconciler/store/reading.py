@@ -10,7 +10,18 @@ from itertools import islice
 from pathlib import Path
 
 from reconciler.core.item import Item, item_of
-from reconciler.core.model import Accepted, Digest, JobId, Name, Pause, Policies, Run, RunKey, WorkflowId
+from reconciler.core.model import (
+    DEFAULTS,
+    Accepted,
+    Digest,
+    JobId,
+    Name,
+    Pause,
+    Policies,
+    Run,
+    RunKey,
+    WorkflowId,
+)
 from reconciler.core.plan import Observed, Quarantine, Workflow, World
 from reconciler.core.sighting import Sighting
 from reconciler.errors import StateUnusable
@@ -62,22 +73,19 @@ class Reader:
     def world(self, names: Iterable[Name], workflow_ids: Iterable[WorkflowId]) -> World:
         """What the plan needs to know of these names and workflows."""
         wanted = list(names)
-        latest = self.latest_runs(wanted)
+        runs = self._runs_that_count(wanted)
         approved = self._approvals(wanted)
         policies = self._policies(wanted)
-        unfinished: dict[Name, list[Run]] = {}
-        for run in self.runs(("Submitting", "Unknown", "Held", "Followed")):
-            unfinished.setdefault(run.key.name, []).append(run)
         return World(
             names={
                 name: Observed(
-                    latest=latest.get(name),
+                    latest=runs[name][-1] if name in runs else None,
                     approved=frozenset(approved.get(name, ())),
-                    unfinished=tuple(sorted(unfinished.get(name, ()), key=lambda run: run.key)),
-                    policies=policies.get(name, Policies()),
+                    unfinished=tuple(run for run in runs.get(name, ()) if run.is_unfinished),
+                    policies=policies.get(name, DEFAULTS),
                 )
                 for name in wanted
-                if name in latest or name in approved
+                if name in runs or name in approved
             },
             workflows=self._workflows(list(workflow_ids)),
             in_use=in_use(self._connection),
@@ -86,16 +94,24 @@ class Reader:
 
     def latest_runs(self, names: Sequence[Name]) -> dict[Name, Run]:
         """The newest run of each name that has any."""
-        runs: dict[Name, Run] = {}
+        return {name: runs[-1] for name, runs in self._runs_that_count(names).items()}
+
+    def _runs_that_count(self, names: Sequence[Name]) -> dict[Name, list[Run]]:
+        """The newest run of each name, and before it the older ones that are not finished."""
+        found: dict[Name, list[Run]] = {}
         for chunk in _chunks(names):
             marks = ",".join("?" * len(chunk))
             rows = self._connection.execute(
                 f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES} WHERE runs.name IN ({marks})"  # noqa: S608
+                " AND (runs.phase IN ('Submitting', 'Unknown', 'Held', 'Followed') OR NOT EXISTS ("
+                " SELECT 1 FROM runs AS newer WHERE newer.name = runs.name"
+                " AND (newer.generation, newer.attempt) > (runs.generation, runs.attempt)))"
                 " ORDER BY runs.name, runs.generation, runs.attempt",
                 chunk,
             )
-            runs.update((run.key.name, run) for run in map(run_of, rows))
-        return runs
+            for run in map(run_of, rows):
+                found.setdefault(run.key.name, []).append(run)
+        return found
 
     def last_bodies(self, names: Sequence[Name]) -> dict[Name, tuple[bytes, ...]]:
         """What the last two generations of each name asked for, the newest first; of those that are kept."""

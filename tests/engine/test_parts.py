@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from reconciler.core.model import Name
 from reconciler.engine import parts as module
+from reconciler.engine import wishes
 from reconciler.errors import ExitCode
 from reconciler.explorer.client import Login, Secret, explorer_at
 from reconciler.sandbox.faults import Answer, Drop, LostSessions, error, html_page
@@ -315,8 +316,8 @@ def test_a_wish_is_performed_although_the_tree_cannot_be_looked_at(
 def test_a_wish_that_the_disk_refuses_is_performed_when_it_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STATE_CHECK_S", 0.02)
-    monkeypatch.setattr(module, "WISHES_S", 0.02)
+    monkeypatch.setattr(wishes, "DISK_S", 0.02)
+    monkeypatch.setattr(wishes, "WISHES_S", 0.02)
 
     async def scene(stage: Stage) -> None:
         async with stage.living():

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from reconciler.engine import parts as parts_module
+from reconciler.engine import wishes as wishes_module
 from reconciler.engine.daemon import Daemon
 from reconciler.engine.gate import Gate
 from reconciler.engine.parts import Parts, wire
@@ -430,11 +431,12 @@ def undisturbed() -> Iterator[None]:
     silence = _Silence()
     modules = [module for name, module in sorted(sys.modules.items()) if _logs(name, module)]
     before = [(module, "log", module.log) for module in modules]
-    before += [(parts_module, name, getattr(parts_module, name)) for name in ("WISHES_S", "STATE_CHECK_S")]
+    before += [(wishes_module, "WISHES_S", wishes_module.WISHES_S)]
+    before += [(parts_module, "STATE_CHECK_S", parts_module.STATE_CHECK_S)]
     try:
         for module in modules:
             module.log = silence
-        parts_module.WISHES_S, parts_module.STATE_CHECK_S = 5.0, 60.0
+        wishes_module.WISHES_S, parts_module.STATE_CHECK_S = 5.0, 60.0
         yield
     finally:
         for module, name, value in before:
