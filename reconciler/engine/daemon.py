@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from reconciler.core.item import Item
-from reconciler.core.model import Name
+from reconciler.core.model import Name, Pause
 from reconciler.engine.parts import Parts
 from reconciler.engine.status import Check, LastPass, Status
 from reconciler.errors import ExitCode, StateDamaged, StateUnwritable
@@ -90,6 +90,10 @@ class Daemon:
     def ready(self) -> tuple[Check, ...]:
         """The checks behind `/readyz`."""
         return self.status.ready()
+
+    async def paused(self) -> Pause | None:
+        """The pause, while an operator wants nothing submitted."""
+        return await self.parts.store.paused() if self.parts else None
 
     async def items(self) -> list[Item]:
         """One item a name, by name; nothing before the state is open."""

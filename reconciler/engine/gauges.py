@@ -55,6 +55,7 @@ class Gauges:
         states[State.INVALID] += self.nameless()
         self.telemetry.manifests(states)
         self.telemetry.jobs({status: counts.get(f"job:{status}", 0) for status in JobStatus})
+        self.telemetry.paused(await self.store.paused() is not None)
         self.telemetry.held(counts.get("Held", 0))
         self.telemetry.unknown_outcomes(counts.get("Unknown", 0))
         self.telemetry.state_bytes(_bytes(self.state))

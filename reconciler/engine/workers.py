@@ -222,7 +222,8 @@ class Workers:
         match receipt:
             case Created():
                 self.gate.went(None)
-                self.telemetry.change_to_submit((self.now_ms() - begun.claimed_ms) / 1000)
+                if begun.key.attempt == 1:  # another attempt is no change
+                    self.telemetry.change_to_submit((self.now_ms() - begun.claimed_ms) / 1000)
             case NotCreated(cause=cause):
                 self.gate.went(cause)
             case Unclear():

@@ -139,8 +139,9 @@ class _Pages:
         if wanted is not None and wanted not in set(State):
             raise HTTPException(404, f"there is no such state; there are {', '.join(State)}")
         state = None if wanted is None else State(wanted)
-        items = await self._view.items()
-        return HTMLResponse(status_page(items, self._view.last_pass(), self._now_ms(), self._job_url, state))
+        items, paused = await self._view.items(), await self._view.paused()
+        last_pass, now_ms = self._view.last_pass(), self._now_ms()
+        return HTMLResponse(status_page(items, last_pass, now_ms, self._job_url, state, paused))
 
     async def metrics(self, request: Request) -> Response:
         text, content_type = self._metrics.exposition(request.headers.get("accept", ""))

@@ -149,6 +149,10 @@ class Metrics:
         """How many runs wait for a person's decision."""
         self._held.set(count)
 
+    def paused(self, is_paused: bool) -> None:
+        """Whether an operator has paused submissions."""
+        self._paused.set(is_paused)
+
     def jobs(self, counts: Mapping[str, int]) -> None:
         """How many recorded jobs have each of Explorer's statuses; one that is left out has none."""
         for status in JobStatus:
@@ -249,6 +253,10 @@ class Metrics:
             ASSUMPTIONS,
         )
         self._held = self._gauge("held", "Runs that wait for a person's decision.")
+        self._paused = self._gauge(
+            "paused",
+            "1 while an operator has paused submissions: a pause that was forgotten looks like calm.",
+        )
 
     def _about_jobs(self) -> None:
         self._jobs = self._gauge("jobs", "Recorded jobs by Explorer's status.", "status")

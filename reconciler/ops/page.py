@@ -18,7 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 from reconciler.core.item import Item
-from reconciler.core.model import State
+from reconciler.core.model import Pause, State
 from reconciler.engine.status import LastPass
 
 MOST_ROWS = 500
@@ -67,6 +67,7 @@ def status_page(
     now_ms: int,
     job_url: str | None,
     shown_state: State | None,
+    paused: Pause | None = None,
 ) -> str:
     """The page for these items; only those in `shown_state`, if one is given.
 
@@ -81,6 +82,7 @@ def status_page(
         total=len(items),
         counts=[_Count(state, numbers[state], tone) for state, tone in _TONES.items() if numbers[state]],
         shown_state=shown_state,
+        paused=paused and {"who": paused.who, "why": paused.why, "age": _age(now_ms - paused.since_ms)},
         last_pass=last_pass and {"age": _age(now_ms - last_pass.ended_ms), "revision": last_pass.revision},
         rows=[_row(item, now_ms, job_url) for item in shown[:MOST_ROWS]],
         left_out=max(0, len(shown) - MOST_ROWS),

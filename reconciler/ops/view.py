@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from reconciler.core.item import Item
+from reconciler.core.model import Pause
 from reconciler.engine.status import Check, LastPass
 
 
@@ -23,6 +24,9 @@ class View(Protocol):
 
     def last_pass(self) -> LastPass | None:
         """The last complete pass; None before the first."""
+
+    async def paused(self) -> Pause | None:
+        """The pause, while an operator wants nothing submitted."""
 
     async def items(self) -> Sequence[Item]:
         """Every name, sorted."""

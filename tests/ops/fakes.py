@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reconciler.core.item import Item, rfc3339
-from reconciler.core.model import Digest, JobStatus, Name, State, WorkflowId
+from reconciler.core.model import Digest, JobStatus, Name, Pause, State, WorkflowId
 from reconciler.engine.status import Check, LastPass
 
 NOW_MS = 1_764_000_000_000
@@ -48,6 +48,7 @@ class FakeView:
     known: Sequence[Item] = ()
     checks: Sequence[Check] = field(default_factory=lambda: [Check("store", True)])
     last: LastPass | None = None
+    pause: Pause | None = None
 
     def live(self) -> Sequence[Check]:
         return self.checks
@@ -57,6 +58,9 @@ class FakeView:
 
     def last_pass(self) -> LastPass | None:
         return self.last
+
+    async def paused(self) -> Pause | None:
+        return self.pause
 
     async def items(self) -> Sequence[Item]:
         return self.known

@@ -94,12 +94,31 @@ class OtherExplorer:
     before_reply: Callable[[Job], Answer | None] = lambda _job: None
     """Called once a job was created, in the request's own thread: may wait, and may answer something else."""
 
+    before_cancel: Callable[[Job], Answer | None] = lambda _job: None
+    """Called when a cancel arrives, in the request's own thread: may wait, and may answer instead of it."""
+
+    after_cancel: Callable[[Job], Answer | None] = lambda _job: None
+    """Called once a job is cancelled, before that is answered."""
+
+    ends_as: Callable[[Job], int] = lambda _job: 2
+    """With which status a job ends by itself."""
+
+    runs_s: Callable[[Job], float] | None = None
+    """How long a job runs, if not `job_s`."""
+
+    stops_s: float = 0.1
+    """How long a job is `Stopping`."""
+
     instead_of_login: Callable[[str], Answer | None] = lambda _authorization: None
     instead_of_reading: Callable[[str, str], Answer | None] = lambda _path, _cookie: None
 
     def __post_init__(self) -> None:
         self.jobs: list[Job] = []
         self.requests: list[Seen] = []
+        self.cancelled_s: dict[int, float] = {}
+        self.lost: set[int] = set()
+        """Jobs that are shown no more, as if they had never been."""
+
         self.tokens: set[str] = set()
         self.logins = 0
         self._ids = itertools.count(self.first_id)
@@ -138,12 +157,39 @@ class OtherExplorer:
     def submissions(self) -> list[Seen]:
         return [seen for seen in list(self.requests) if seen.method == "POST" and seen.path.endswith("/jobs")]
 
+    def cancels(self) -> list[int]:
+        """The jobs that somebody asked to cancel, once for each request."""
+        puts = [seen.path for seen in list(self.requests) if seen.method == "PUT"]
+        return [int(path.split("/")[-2]) for path in puts]
+
     def jobs_of(self, workflow: str) -> list[Job]:
         return [job for job in list(self.jobs) if job.workflow == workflow]
 
     def listed(self, workflow: str | None) -> list[Job]:
         """The jobs that a listing shows now; of all workflows for None."""
-        return list(self.jobs) if workflow is None else self.jobs_of(workflow)
+        jobs = list(self.jobs) if workflow is None else self.jobs_of(workflow)
+        return [job for job in jobs if job.id not in self.lost]
+
+    def job(self, job_id: str) -> Job | None:
+        found = [job for job in self.listed(None) if str(job.id) == job_id]
+        return found[0] if found else None
+
+    def cancel(self, job: Job) -> bool:
+        """Stop a job that has not ended; says whether it is stopping now."""
+        with self._news:
+            if self.status_of(job) in (2, 3, 4):
+                return False
+            self.cancelled_s.setdefault(job.id, time.time())
+            self._news.notify_all()
+            return True
+
+    def status_of(self, job: Job) -> int:
+        now_s = time.time()
+        if job.id in self.cancelled_s:
+            return 5 if now_s < self.cancelled_s[job.id] + self.stops_s else 4
+        job_s = self.runs_s(job) if self.runs_s else self.job_s
+        age_s = now_s - job.made_s
+        return 0 if age_s < min(job_s / 4, 0.2) else 1 if age_s < job_s else self.ends_as(job)
 
     def page_size(self, workflow: str | None, asked: int) -> int:
         """How many jobs a page has at most."""
@@ -180,8 +226,7 @@ class OtherExplorer:
             return token
 
     def shown(self, job: Job) -> dict[str, Any]:
-        age_s = time.time() - job.made_s
-        status = 0 if age_s < self.job_s / 4 else 1 if age_s < self.job_s else 2
+        status = self.status_of(job)
         made_ms = int(job.made_s * 1000)
         return {
             "id": job.id,
@@ -191,8 +236,14 @@ class OtherExplorer:
             "status": status,
             "createTime": made_ms,
             "runBeginTime": made_ms if status else 0,
-            "runEndTime": made_ms + int(self.job_s * 1000) if status == 2 else 0,
+            "runEndTime": made_ms + 100 if status in (2, 3, 4) else 0,
         }
+
+    def shown_tasks(self, job: Job) -> list[dict[str, Any]]:
+        times = {"runBeginTime": "2024-05-01T10:00:00.000Z", "runEndTime": "2024-05-01T10:00:07.000Z"}
+        names = {"query_1": "Query", "analytics_pagerank_1": "PageRank"}
+        status = self.status_of(job)
+        return [{"id": task, "name": name, "status": status, **times} for task, name in names.items()]
 
 
 class KeptReply:
@@ -231,6 +282,24 @@ class _Handler(BaseHTTPRequestHandler):
             return self._say(refusal(40104001, "ErrSession"))
         workflow = path.removeprefix(f"{ROOT}/workflows/").removesuffix("/jobs")
         return self._create(workflow, body)
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = urlsplit(self.path).path
+        self._remember(path)
+        if not self._has_session():
+            return self._say(refusal(40104001, "ErrSession"))
+        if self.headers.get("Content-Type") != "application/x-www-form-urlencoded":
+            return self._say(refusal(40004000, "ErrBadRequest"))
+        job = self.explorer.job(path.removeprefix(f"{ROOT}/jobs/").removesuffix("/cancel"))
+        if job is None:
+            return self._say(refusal(50004001, "ErrInternalDatabase"))
+        instead = self.explorer.before_cancel(job)
+        if instead is not None:
+            return self._say(instead)
+        is_stopping = self.explorer.cancel(job)
+        usual = Reply(200, {"code": 0, "data": {"success": is_stopping}, "message": "Success"})
+        return self._say(self.explorer.after_cancel(job) or usual)
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -284,11 +353,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(Reply(200, {"code": 0, "data": data, "message": "Success"}))
 
     def _detail(self, job_id: str) -> None:
-        for job in list(self.explorer.jobs):
-            if str(job.id) == job_id:
-                data = {**self.explorer.shown(job), "tasks": []}
-                return self._say(Reply(200, {"code": 0, "data": data}))
-        return self._say(refusal(50004001, "ErrInternalDatabase"))
+        job = self.explorer.job(job_id)
+        if job is None:
+            return self._say(refusal(50004001, "ErrInternalDatabase"))
+        data = {**self.explorer.shown(job), "tasks": self.explorer.shown_tasks(job)}
+        return self._say(Reply(200, {"code": 0, "data": data}))
 
     def _has_session(self) -> bool:
         cookie = self.headers.get("Cookie", "")
