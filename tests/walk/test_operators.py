@@ -1,4 +1,4 @@
-"""What an operator does from outside: limits, `pause`, `resume`, `retry`, `cancel`; with a daemon and without."""
+"""What an operator does from outside: limits, `pause`, `resume`, `retry` and `cancel`."""
 
 from __future__ import annotations
 
