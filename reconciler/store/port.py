@@ -176,7 +176,7 @@ class Store(Protocol):
         ...
 
     async def jobs_seen(self, workflow_id: WorkflowId, highest: JobId) -> None:
-        """Record the highest job ID that a later listing showed."""
+        """Record the highest job ID that a later listing showed. Writes nothing that is known."""
         ...
 
     async def job_changed(

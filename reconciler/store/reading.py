@@ -215,6 +215,11 @@ class Reader:
         """What is known of a workflow, if anything is."""
         return workflow_of(self._connection, workflow_id)
 
+    def highest_seen(self, workflow_id: WorkflowId) -> int:
+        """The highest job known of a workflow; 0 for none."""
+        query = "SELECT coalesce(max(highest), 0) FROM workflows WHERE workflow_id = ?"
+        return int(self._connection.execute(query, (workflow_id,)).fetchone()[0])
+
     def quarantine(self) -> str | None:
         """Why the state counts as restored; None if it does not."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = 'quarantine'").fetchone()

@@ -213,7 +213,8 @@ class SqliteStore(Questions):
 
     async def jobs_seen(self, workflow_id: WorkflowId, highest: JobId) -> None:
         """See `port.Store`."""
-        await self._writer.write(lambda connection: saw_job(connection, workflow_id, highest))
+        if await self._read(lambda reader: reader.highest_seen(workflow_id)) < highest:
+            await self._writer.write(lambda connection: saw_job(connection, workflow_id, highest))
 
     async def job_changed(
         self, key: RunKey, status: JobStatus, ended_ms: int | None, now_ms: int

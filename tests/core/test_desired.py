@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from reconciler.core.desired import desired_of, wishes_of
 from reconciler.core.model import Invalid, Name
@@ -40,6 +41,18 @@ def test_a_name_that_stands_a_hundred_thousand_times_is_told_in_time_that_grows_
     assert {problem.message.split(";")[0] for problem in clash.problems[3:]} == {
         "metadata.name 'a' stands also at a.yaml:1, a.yaml:1, a.yaml:1 and 99996 more"
     }
+
+
+def test_manifests_that_depend_on_each_other_in_a_circle_are_invalid_and_show_it() -> None:
+    round_about = {"a": ("b",), "b": ("c",), "c": ("a",), "own": ("own",), "outside": ("a",), "free": ()}
+    documents = [
+        replace(manifest(name), depends_on=tuple(map(Name, names))) for name, names in round_about.items()
+    ]
+    desired = desired_of(documents)
+    invalid_names = {name for name, wish in desired.wishes.items() if isinstance(wish, Invalid)}
+    assert invalid_names == {"a", "b", "c", "own"}
+    assert {problem.pointer for problem in desired.problems} == {"/spec/dependsOn"}
+    assert "a → b → c → a" in desired.problems[0].message
 
 
 def test_a_document_without_a_name_is_told_and_is_nobodys_wish() -> None:

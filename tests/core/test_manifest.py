@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core import manifest
-from reconciler.core.manifest import MAX_PROBLEMS, NOT_YET_SUPPORTED, read
+from reconciler.core.manifest import MAX_PROBLEMS, read
 from reconciler.core.model import Invalid, Manifest
 from reconciler.core.schema import schema
 
@@ -178,19 +177,15 @@ def test_documents_past_the_limit_keep_their_names():
     assert (last.name, last.line, last.problems[0].code) == ("kept", 1001, "too_many_documents")
 
 
-def test_every_field_that_the_schema_has_and_nothing_acts_on_is_refused_and_named():
+@pytest.mark.parametrize(
+    "field", ["onChange", "onDelete", "backoffLimit", "activeDeadlineSeconds", "dependsOn"]
+)
+def test_every_policy_of_the_schema_is_carried_by_the_manifest(field):
     fields = schema()["properties"]["spec"]["properties"]
-    for field in NOT_YET_SUPPORTED:
-        text = GOOD + f"  {field}: {json.dumps(fields[field]['examples'][0])}\n"
-        [problem] = problems(text)
-        assert (problem.code, problem.line, problem.column) == ("not_yet_supported", 6, 3)
-        assert problem.message == f"spec.{field} is not acted on by this version yet. Take it out"
-        assert the_one(text).name == "good"
-
-
-def test_a_field_acts_once_it_is_taken_from_the_list(monkeypatch):
-    monkeypatch.setattr(manifest, "NOT_YET_SUPPORTED", frozenset())
-    assert isinstance(the_one(GOOD + "  onChange: queue\n"), Manifest)
+    plain = the_one(GOOD)
+    wanted = the_one(GOOD + f"  {field}: {json.dumps(fields[field]['examples'][0])}\n")
+    assert wanted.policies != plain.policies
+    assert wanted.digest == plain.digest
 
 
 def test_so_many_problems_are_told_and_no_more():

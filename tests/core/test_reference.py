@@ -16,9 +16,3 @@ def test_the_page_in_the_repository_is_what_the_generator_gives():
 
 def test_every_code_has_a_meaning():
     assert set(MEANING) == set(Code)
-
-
-def test_the_page_says_what_does_not_act_yet():
-    section = page().partition("### `spec.onDelete`")[2].partition("###")[0]
-    assert "does not act on it yet" in section
-    assert "does not act" not in page().partition("### `spec.suspend`")[2].partition("###")[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.model import State
+from reconciler.core.model import Pause, State
 from reconciler.engine.status import LastPass
 from reconciler.ops.page import CONTENT_SECURITY_POLICY, MOST_ROWS, status_page
 from tests.ops.fakes import NOW_MS, REVISION, item
@@ -166,3 +166,11 @@ def test_a_browser_draws_it_without_scrolling_sideways(tmp_path: Path, width: in
     found = re.search(r"(\d+) of (\d+)", drawn)
     assert found, drawn
     assert int(found[1]) <= int(found[2]) == width
+
+
+def test_a_pause_is_shown_with_who_said_so_and_why() -> None:
+    pause = Pause("somebody@here", "the <cluster> is moved", NOW_MS - 60_000)
+    page = status_page([item("a")], None, NOW_MS, None, None, pause)
+    assert "by somebody@here: the &lt;cluster&gt; is moved" in page
+    assert "Paused" in reading(page).texts
+    assert "Paused" not in reading(page_of(item("a"))).texts
