@@ -13,6 +13,7 @@ from reconciler.core.action import (
     Action,
     CancelJob,
     Claim,
+    GiveUp,
     Observed,
     Quarantine,
     Submit,
@@ -69,6 +70,12 @@ class Gate:
         if workflow.open_run not in (None, submit.key):
             return replace(submit, why=Reason.BEHIND, detail=str(workflow.open_run))
         return self._paused(submit.name) or submit
+
+    def for_giving_up(self, action: GiveUp, workflow_id: WorkflowId) -> GiveUp | Wait:
+        """The same, but for a run of a restored state: that may have forgotten that the run was sent."""
+        workflow = self.world.workflow(workflow_id)
+        is_doubted = workflow.quarantine is not None
+        return (_listed_first(action, workflow, self.now_ms) if is_doubted else None) or action
 
     def _behind_earlier(self, claim: Claim, observed: Observed) -> tuple[Wait, list[CancelJob]]:
         """What a change waits for while earlier jobs of its name run, or may run.
@@ -140,7 +147,7 @@ def _full(name: Name, workflow_id: WorkflowId, room: Room, taken: Mapping[Workfl
     return Wait(name, Reason.FULL if has_place else Reason.WORKFLOW_FULL)
 
 
-def _listed_first(action: Claim | Submit, workflow: Workflow, now_ms: int) -> Wait | None:
+def _listed_first(action: Claim | Submit | GiveUp, workflow: Workflow, now_ms: int) -> Wait | None:
     """The wait for a listing of the workflow, or for what an operator says of it."""
     until_ms = workflow.asks_again_ms if workflow.asks_again_ms > now_ms else None
     match workflow:

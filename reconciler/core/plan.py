@@ -100,7 +100,7 @@ def plan(
     actions = keep_to(room, actions, world, now_ms)
     return Plan(
         actions=tuple(actions),
-        to_list=_to_list([one.action for one in decided], world, now_ms),
+        to_list=_to_list(decided, world, now_ms),
         unapproved=guard.claims,
         is_guarded=guard.is_up or any(map(_is_guard, actions)),
         cancels=tuple(cancels),
@@ -260,6 +260,8 @@ def _admit(one: _Decided, guard: _Guard, gate: Gate) -> tuple[Action, list[Cance
             return admitted, [*overdue, *replaced]
         case Submit():
             return gate.for_submit(action, one.wish), overdue
+        case GiveUp() if one.observed.latest is not None:
+            return gate.for_giving_up(action, one.observed.latest.workflow_id), overdue
         case _:
             deleted = deleted_to_stop(one.wish, one.observed)
             if deleted and guard.is_up:
@@ -267,15 +269,23 @@ def _admit(one: _Decided, guard: _Guard, gate: Gate) -> tuple[Action, list[Cance
             return action, [*overdue, *deleted]
 
 
-def _to_list(actions: list[Action], world: World, now_ms: int) -> tuple[WorkflowId, ...]:
+def _to_list(decided: list[_Decided], world: World, now_ms: int) -> tuple[WorkflowId, ...]:
     """The workflows that a run needs and that must be listed first, each once, in the order of need."""
-    needed = dict.fromkeys(_workflow_of(action) for action in actions if isinstance(action, Claim | Submit))
+    needed = dict.fromkeys(found for found in map(_workflow_needed, decided) if found is not None)
     workflows = map(world.workflow, needed)
     return tuple(it.workflow_id for it in workflows if it.needs_listing and it.asks_again_ms <= now_ms)
 
 
-def _workflow_of(action: Claim | Submit) -> WorkflowId:
-    return action.manifest.workflow_id if isinstance(action, Claim) else action.workflow_id
+def _workflow_needed(one: _Decided) -> WorkflowId | None:
+    match one.action:
+        case Claim(manifest=manifest):
+            return manifest.workflow_id
+        case Submit(workflow_id=workflow_id):
+            return workflow_id
+        case GiveUp() if one.observed.latest is not None:
+            return one.observed.latest.workflow_id
+        case _:
+            return None
 
 
 _GUARDS = frozenset((Reason.TOO_MANY_NEW, Reason.TOO_MANY_CANCELS, Reason.WORKFLOW_HAS_JOBS))

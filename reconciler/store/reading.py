@@ -87,7 +87,7 @@ class Reader:
                 for name in wanted
                 if name in runs or name in approved
             },
-            workflows=self._workflows(list(workflow_ids)),
+            workflows=self._workflows(list(dict.fromkeys((*workflow_ids, *_workflows_of(runs.values()))))),
             in_use=in_use(self._connection),
             pause=self.pause(),
         )
@@ -285,6 +285,10 @@ def _as_newest(connection: sqlite3.Connection) -> sqlite3.Connection:
     register(copy)
     migrate(copy)
     return copy
+
+
+def _workflows_of(runs: Iterable[Sequence[Run]]) -> Iterator[WorkflowId]:
+    return (of_name[-1].workflow_id for of_name in runs)
 
 
 def _item(sighting: Sighting, latest: Run | None, open_runs: Mapping[WorkflowId, RunKey]) -> Item:

@@ -241,6 +241,12 @@ def test_an_operators_approval_does_not_release_a_workflow_in_quarantine() -> No
     assert made(manifest(), world=world).actions[0].why is Reason.STRANGERS
 
 
-def test_what_waits_in_quarantine_is_given_up_when_it_is_wanted_no_longer() -> None:
-    result = made(manifest(suspended=True), world=restored(Quarantine.HELD, strangers=(8,)))
-    assert result.actions == (GiveUp(RunKey(NAME, 1, 1), Reason.SUSPENDED),)
+def test_what_waits_in_quarantine_is_not_given_up_before_its_workflow_was_looked_at() -> None:
+    """The state may have forgotten that it was sent, and that one of the jobs that hold it is its own."""
+    unwanted = manifest(suspended=True)
+    held = made(unwanted, world=restored(Quarantine.HELD, strangers=(8,)))
+    assert held.actions == (Wait(NAME, Reason.STRANGERS, None, "jobs 8"),)
+    waits = made(unwanted, world=restored(Quarantine.WAITS))
+    assert (waits.actions, waits.to_list) == ((Wait(NAME, Reason.QUARANTINE),), (WorkflowId("1"),))
+    released = World({NAME: Observed(run("a"))}, {WorkflowId("1"): Workflow(WorkflowId("1"), JobId(8))})
+    assert made(unwanted, world=released).actions == (GiveUp(RunKey(NAME, 1, 1), Reason.SUSPENDED),)

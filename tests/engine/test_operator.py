@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.core.model import Baselined, Name
-from reconciler.core.plan import Plan
-from reconciler.engine.operator import Answer, approve, baseline
+import pytest
+
+from reconciler.core.model import Baselined, JobId, JobStatus, Name, RunKey
+from reconciler.core.outcome import Created
+from reconciler.core.plan import Absent, Plan, Wish
+from reconciler.core.reason import Reason
+from reconciler.engine.operator import (
+    Answer,
+    Speaker,
+    approve,
+    baseline,
+    cancel,
+    pause,
+    resume,
+    retry,
+)
+from tests.core.builders import invalid, manifest
 from tests.engine.stage import QUICK, Stage, now_ms, play
 
 
@@ -97,5 +111,89 @@ def test_a_baselined_manifest_runs_when_it_changes(tmp_path: Path) -> None:
         stage.write("a", value="y")
         await stage.parts.reconciler.reconcile()
         assert (await stage.latest("a")).key.generation == 2
+
+    play(tmp_path, scene)
+
+
+SAID = Speaker("somebody@here", "a reason")
+
+
+async def ended(stage: Stage, name: str = "a") -> RunKey:
+    key = await stage.claimed(name)
+    begun = await stage.store.begin(key, "ab" * 16, now_ms())
+    await stage.store.record(begun, Created(JobId(107)), now_ms(), 0.0, 60_000)
+    await stage.store.job_changed(key, JobStatus.FAILED, now_ms(), now_ms())
+    return key
+
+
+def test_a_retry_claims_another_attempt_for_whoever_asked(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        key = await ended(stage)
+        wish = stage.parts.reconciler.wish_for(key.name)
+        answer = await retry(stage.store, key.name, wish, SAID, now_ms())
+        assert answer == Answer(True, "a is submitted again, as attempt 2 of generation 1")
+        run = await stage.latest("a")
+        assert (run.key.attempt, run.claimed_for) == (2, Reason.RETRY)
+        assert run.state.why == "somebody@here: a reason"
+        again = await retry(stage.store, key.name, wish, SAID, now_ms())
+        assert again.text == "a#1.2 has not ended: it waits to be sent (somebody@here: a reason)"
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        (None, "it has no manifest"),
+        (Absent(2), "it has no manifest"),
+        (invalid(), "its manifest is invalid"),
+        (manifest(suspended=True), "its manifest is suspended"),
+        (manifest(asks="another"), "its manifest has changed, which makes a new generation of its own"),
+    ],
+)
+def test_a_retry_asks_for_what_the_manifest_asks_for_or_for_nothing(
+    tmp_path: Path, wish: Wish | None, why: str
+) -> None:
+    async def scene(stage: Stage) -> None:
+        key = await ended(stage)
+        answer = await retry(stage.store, key.name, wish, SAID, now_ms())
+        assert answer == Answer(False, f"a is not submitted again: {why}; `reconciler explain a` tells more")
+        assert (await stage.latest("a")).key == key
+
+    play(tmp_path, scene)
+
+
+def test_what_never_ran_cannot_be_tried_again_or_cancelled(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        assert not (await retry(stage.store, Name("a"), manifest(), SAID, now_ms())).is_done
+        stopped = await cancel(stage.store, Name("a"), None, SAID, now_ms())
+        assert stopped.answer.text == "no job of a runs; `reconciler get a` shows how it is"
+
+    play(tmp_path, scene)
+
+
+def test_of_several_running_jobs_the_one_to_cancel_has_to_be_named(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        for number, value in enumerate(("x", "y"), start=1):
+            key = await stage.claimed("a", value=value)
+            begun = await stage.store.begin(key, f"{number:032}", now_ms())
+            await stage.store.record(begun, Created(JobId(100 + number)), now_ms(), 0.0, 60_000)
+        either = await cancel(stage.store, Name("a"), None, SAID, now_ms())
+        assert either.answer.text == "several jobs of a run; say --generation, one of 1, 2"
+        one = await cancel(stage.store, Name("a"), 1, SAID, now_ms())
+        assert (one.answer.text, one.key) == ("job 101 of a is being cancelled", RunKey(Name("a"), 1, 1))
+        twice = await cancel(stage.store, Name("a"), 1, SAID, now_ms())
+        assert "is being cancelled already: by somebody@here: a reason" in twice.answer.text
+
+    play(tmp_path, scene)
+
+
+def test_a_pause_is_said_once_and_ended_once(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        assert (await resume(stage.store, SAID, now_ms())).text == "submissions are not paused"
+        assert (await pause(stage.store, SAID, now_ms())).is_done
+        again = await pause(stage.store, Speaker("another"), now_ms())
+        assert again.text == "submissions are paused already, by somebody@here: a reason"
+        assert (await resume(stage.store, SAID, now_ms())).text == "submissions go on"
 
     play(tmp_path, scene)

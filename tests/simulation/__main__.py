@@ -23,10 +23,20 @@ from tests.simulation.world import Report, simulate
 
 COLUMNS = (
     *("seeds", "submissions", "jobs", "unknown", "adopted", "held", "resubmitted", "rejected", "crashes"),
-    *("put back", "forgotten"),
-    *("stops", "foreign", "duplicate", "lost", "wrong adoption", "protocol", "stuck", "failed"),
+    *("put back", "forgotten", "attempts", "cancels", "stopped"),
+    *(
+        "stops",
+        "foreign",
+        "duplicate",
+        "lost",
+        "wrong adoption",
+        "wrong cancel",
+        "protocol",
+        "stuck",
+        "failed",
+    ),
 )
-SUBMISSIONS_A_SEED = 40
+SUBMISSIONS_A_SEED = 12
 """While nothing goes wrong, a seed has at least so many."""
 
 

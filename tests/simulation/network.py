@@ -12,7 +12,7 @@ from random import Random
 
 import msgspec
 
-from reconciler.core.model import WorkflowId
+from reconciler.core.model import JobId, WorkflowId
 from reconciler.core.outcome import Exchange, NoReply, NotSent, Reply
 from reconciler.explorer.secret import Secret
 from reconciler.explorer.transport import Request, Transport
@@ -113,6 +113,8 @@ class Line(Transport):
             await asyncio.sleep(network.moment_s())
             return NotSent("connection refused")
         sent = network.truth.sent(request, _workflow(request)) if is_post else None
+        if request.operation == "cancel":
+            network.truth.cancelled(JobId(int(request.path.split("/")[1])))
         replies: list[Reply] = []
         there_s, wait_s = self._times(fate)
         if fate is not Fate.LOST:

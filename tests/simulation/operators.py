@@ -37,6 +37,7 @@ class Operator:
         wishes = self._approvals(plan)
         if self.resolves and not wishes:
             wishes = self._resolutions() or self._releases(plan)
+        wishes = wishes or self._steering()
         for kind, arguments in wishes:
             self.story.tell("an operator asks for {} {}", kind, arguments)
             self.disk.connection.execute(
@@ -46,9 +47,24 @@ class Operator:
         return len(wishes)
 
     def _approvals(self, plan: Plan) -> list[tuple[str, Arguments]]:
-        if plan.is_guarded and plan.unapproved:
+        if plan.is_guarded and (plan.unapproved or plan.unapproved_cancels):
             return [("approve", {"hash": plan.hash})]
         return []
+
+    def _steering(self) -> list[tuple[str, Arguments]]:
+        """Now and then something is stopped, tried again, or all of it paused; in the end nothing is."""
+        dice, said = self.garden.fates, {"who": "an operator", "why": ""}
+        if self.disk.rows("SELECT 1 FROM meta WHERE key = 'pause'"):
+            return [("resume", said)] if self.garden.is_calm or dice.random() < 0.3 else []
+        if self.garden.is_calm or dice.random() > 0.1:
+            return []
+        names = sorted(name for name in self.garden.specs if name != "keep")
+        if not names or dice.random() < 0.1:
+            return [("pause", said)]
+        name = dice.choice(names)
+        if dice.random() < 0.5:
+            return [("cancel", {"name": name, "generation": None, **said})]
+        return [("retry", {"name": name, **said})]
 
     def _resolutions(self) -> list[tuple[str, Arguments]]:
         """What came of a held run, once nothing of it is on its way any more.

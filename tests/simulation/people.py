@@ -5,13 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from reconciler.core.model import Digest, Document, Invalid, Manifest, Name, OnUnknown, Problem, WorkflowId
+from reconciler.core.model import (
+    DEFAULTS,
+    Digest,
+    Document,
+    Invalid,
+    Manifest,
+    Name,
+    OnChange,
+    OnDelete,
+    OnUnknown,
+    Policies,
+    Problem,
+    WorkflowId,
+)
 from reconciler.source.cache import SourceFile
 from reconciler.source.putoff import PutOff, PutOffReason
 from reconciler.source.reading import NO_SIGNATURE
@@ -34,10 +47,12 @@ class Spec:
     policy: str = "auto"
     is_suspended: bool = False
     is_invalid: bool = False
+    life: Policies = DEFAULTS
 
     def __str__(self) -> str:
         notes = [self.kind, self.policy]
         notes += ["suspended"] * self.is_suspended + ["invalid"] * self.is_invalid
+        notes += [f"{field}: {value}" for field, value in asdict(self.life).items() if value]
         return f"{self.name}: version {self.version} for workflow {self.workflow_id} ({', '.join(notes)})"
 
     @property
@@ -62,6 +77,11 @@ class Spec:
             path=path,
             is_suspended=self.is_suspended,
             on_unknown=OnUnknown(self.policy),
+            on_change=self.life.on_change,
+            on_delete=self.life.on_delete,
+            backoff_limit=self.life.backoff_limit,
+            active_deadline_s=self.life.active_deadline_s,
+            depends_on=self.life.depends_on,
         )
 
 
@@ -80,6 +100,12 @@ class Garden:
     bad_scan_p: float = 0.0
     kinds: tuple[str, ...] = KINDS
     is_calm: bool = False
+    fates: Random = field(default_factory=Random)
+    """A die of its own for what becomes of jobs: the weather of a seed does not depend on it."""
+
+    most_resubmissions: Counter[str] = field(default_factory=Counter)
+    """The largest `backoffLimit` that ever stood under a name."""
+
     specs: dict[str, Spec] = field(default_factory=dict)
     policies: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     """All policies under which a digest of a name ever stood in the tree."""
@@ -106,6 +132,8 @@ class Garden:
             self._digests[spec.name] = spec.digest
             self.asked[spec.name, spec.digest] += 1
         self.specs[spec.name] = spec
+        most = self.most_resubmissions
+        most[spec.name] = max(most[spec.name], spec.life.backoff_limit)
         self.policies.setdefault((spec.name, spec.digest), set()).add(spec.policy)
         self.story.tell("somebody writes {}", spec)
 
@@ -171,6 +199,19 @@ class Garden:
             dice.choice(self.workflows),
             dice.choice(self.kinds),
             dice.choice(POLICIES),
+            life=self._life(self._names),
+        )
+
+    def _life(self, number: int) -> Policies:
+        """Some policies for the name of this number; it depends on older ones only, so not in a circle."""
+        dice = self.fates
+        older = [Name(f"n{dice.randrange(1, number)}")] if number > 1 and dice.random() < 0.15 else []
+        return Policies(
+            on_change=dice.choice((*[OnChange.SUBMIT] * 3, OnChange.QUEUE, OnChange.REPLACE)),
+            on_delete=dice.choice((OnDelete.ORPHAN, OnDelete.CANCEL)),
+            backoff_limit=dice.choice((0, 0, 1, 2)),
+            active_deadline_s=dice.choice((None, None, None, 8.0)),
+            depends_on=tuple(older),
         )
 
     def _version(self) -> int:
@@ -185,7 +226,7 @@ class Garden:
             (lambda it: replace(it, workflow_id=dice.choice(self.workflows)), 1),
             (lambda it: replace(it, is_suspended=not it.is_suspended), 2),
             (lambda it: replace(it, is_invalid=not it.is_invalid), 1),
-            (lambda it: replace(it, policy=dice.choice(POLICIES)), 1),
+            (lambda it: replace(it, policy=dice.choice(POLICIES), life=self._life(int(it.name[1:]))), 1),
             (lambda it: replace(it), 1),
             (lambda _: self._new(), 5),
             (lambda _: None, 2),

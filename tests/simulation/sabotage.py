@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.core.model import Run, Waiting
+from reconciler.core import plan
+from reconciler.core.model import Accepted, Cancel, CancelCause, JobStatus, Run, Waiting
 from reconciler.core.outcome import Unclear
 from reconciler.engine import workqueue
-from reconciler.store import settling, transactions
+from reconciler.store import following, settling, transactions
 from tests.simulation import world
-from tests.simulation.memory import VirtualWriter
+from tests.simulation.memory import MemoryStore, VirtualWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,42 @@ def _workflows_have_no_lane() -> AbstractContextManager[None]:
     return patched(workqueue.WorkQueue, "put", put)
 
 
+def _cancels_are_not_on_disk() -> AbstractContextManager[None]:
+    async def job_to_cancel(self: Any, key: Any) -> Accepted | None:
+        runs = [run for run in await self.followed_runs() if run.key == key]
+        states = [run.state for run in runs if isinstance(run.state, Accepted)]
+        stopped = Cancel(CancelCause.DEADLINE, "too long", 0)
+        return replace(states[0], cancel=stopped) if states else None
+
+    @contextmanager
+    def broken() -> Iterator[None]:
+        with (
+            patched(MemoryStore, "job_to_cancel", job_to_cancel),
+            patched(following, "cancel_planned", lambda *_: None),
+        ):
+            yield
+
+    return broken()
+
+
+def _every_failure_is_submitted_again() -> AbstractContextManager[None]:
+    def is_resubmitted(_: Any, latest: Run) -> bool:
+        return isinstance(latest.state, Accepted) and latest.state.status is JobStatus.FAILED
+
+    return patched(plan, "is_resubmitted", is_resubmitted)
+
+
 _KINDS = {
+    "cancels-are-not-on-disk": (
+        "a job is stopped before the intent to do so is on disk",
+        ("protocol",),
+        _cancels_are_not_on_disk,
+    ),
+    "every-failure-is-submitted-again": (
+        "a failed job is submitted again, whatever `backoffLimit` says and whoever stopped it",
+        ("protocol",),
+        _every_failure_is_submitted_again,
+    ),
     "unclear-is-not-created": (
         "a request without an answer counts as one that made nothing",
         ("duplicate",),

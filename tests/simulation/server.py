@@ -18,6 +18,9 @@ from tests.simulation.weather import Weather
 BAD, INCOMPLETE = b'"bad"', b'"incomplete"'
 """In a body: a parameter that Explorer refuses, and one that it misses, which it answers with a 5xx."""
 
+STOPS_S = 3.0
+"""How long a job that is cancelled is `Stopping`."""
+
 _NUMBERS = {status: number for number, status in enumerate(JobStatus)}
 
 
@@ -32,8 +35,11 @@ class Job:
     listed_s: float
     runs_s: float
     end: JobStatus
+    cancelled_s: float | None = None
 
     def status(self, now_s: float) -> JobStatus:
+        if self.cancelled_s is not None:
+            return JobStatus.STOPPING if now_s < self.cancelled_s + STOPS_S else JobStatus.INTERRUPTED
         if now_s >= self.made_s + self.runs_s:
             return self.end
         return JobStatus.RUNNING if now_s > self.made_s + self.runs_s / 3 else JobStatus.PREPARING
@@ -92,6 +98,8 @@ class Server:
                 return self._submit(WorkflowId(workflow), request.body or b"", sent)
             case ["workflows", workflow, "jobs"]:
                 return self._list([it for it in self.jobs if it.workflow_id == workflow], parts.query)
+            case ["jobs", job_id, "cancel"]:
+                return self._cancel(int(job_id))
             case ["jobs"]:
                 return self._list(self.jobs, parts.query)
             case ["jobs", job_id]:
@@ -119,6 +127,16 @@ class Server:
         for job in self.jobs:
             if job.job_id == job_id:
                 return self._success(_item(job, self._now_s()) | {"tasks": []})
+        return refusal(500, 50004001, "ErrInternalDatabase")
+
+    def _cancel(self, job_id: int) -> Reply:
+        for job in self.jobs:
+            if job.job_id == job_id:
+                is_running = not job.status(self._now_s()).is_final
+                if is_running and job.cancelled_s is None:
+                    job.cancelled_s = self._now_s()
+                    self._truth.stopped += 1
+                return self._success({"success": is_running})
         return refusal(500, 50004001, "ErrInternalDatabase")
 
     def _success(self, data: dict[str, object]) -> Reply:

@@ -18,6 +18,7 @@ from tests.simulation.world import simulate
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
 CHUNK = 50
 FAULTS = ("crashes", "stops", "foreign", "put back", "unknown", "adopted", "held", "rejected")
+LIVES = ("attempts", "cancels", "stopped")
 MOST_SEEDS = 300
 STORY = 21
 
@@ -30,14 +31,14 @@ def test_whatever_goes_wrong_each_run_has_at_most_one_job_and_ends(first: int) -
         assert not report.breaches, f"python -m tests.simulation --seed {seed} --story"
         counts.update(report.counts)
     assert counts["submissions"] > 8 * CHUNK
-    assert not [fault for fault in FAULTS if not counts[fault]]
+    assert not [fault for fault in FAULTS + LIVES if not counts[fault]]
 
 
 def test_while_nothing_goes_wrong_nothing_is_held_and_each_manifest_has_its_job() -> None:
     for seed in range(20):
         report = simulate(seed, has_faults=False)
         assert not report.breaches
-        assert report.counts["submissions"] > 20
+        assert report.counts["submissions"] > 12
         assert report.counts["held"] + report.counts["unknown"] == 0
         assert report.counts["submissions"] == report.counts["jobs"] + report.counts["rejected"]
 

@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.core.model import JobId, Name, RunKey, WorkflowId
+from reconciler.core.model import JobId, JobStatus, Name, RunKey, WorkflowId
+from reconciler.core.reason import Reason
 from reconciler.errors import StateDamaged
 from reconciler.explorer.transport import Request
 from reconciler.store.integrity import verify
@@ -71,6 +72,14 @@ class Truth:
     """How many requests of a run are on their way to the server."""
 
     forgotten: int = 0
+    cancels: int = 0
+    stopped: int = 0
+    """How many requests to stop a job left, and how many jobs were stopped."""
+
+    most_resubmissions: Mapping[str, int] = field(default_factory=Counter)
+    _attempts: dict[tuple[str, str], set[RunKey]] = field(default_factory=lambda: defaultdict(set))
+    """Later attempts of the runs that ask for this: each may have one job more."""
+
     _jobs_asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     _traces: set[str] = field(default_factory=set)
     _under_way: dict[WorkflowId, Sent] = field(default_factory=dict)
@@ -102,9 +111,21 @@ class Truth:
         others = self.disk.rows(_OPEN, workflow_id)[0][0]
         if others > 1:
             self.breach("protocol", f"{sent} leaves while another run of its workflow is open")
+        if key.attempt > 1:
+            self._attempts[key.name, sent.digest].add(key)
         self._traces.add(sent.trace_id)
         self._under_way[workflow_id] = sent
         return sent
+
+    def cancelled(self, job_id: JobId) -> None:
+        """A request to stop a job leaves: the job is ours, and the intent to stop it is on disk."""
+        self.cancels += 1
+        job = self.jobs.get(job_id)
+        rows = self.disk.rows("SELECT * FROM runs WHERE job_id = ?", job_id)
+        if not rows or rows[0]["cancel_cause"] is None:
+            self.breach("protocol", f"a cancel of job {job_id} is sent, and no intent is on disk")
+        if job is None or job.sent is None:
+            self.breach("wrong cancel", f"a cancel is sent for job {job_id}, which is not ours")
 
     def ended(self, sent: Sent) -> None:
         """Nobody waits for its answer any more."""
@@ -125,7 +146,7 @@ class Truth:
         request = (job.sent.key.name, job.sent.digest)
         self._jobs_asked[request] += 1
         is_repeat = len(jobs) > 1
-        is_too_many = self._jobs_asked[request] > self.asked[request]
+        is_too_many = self._jobs_asked[request] > self.asked[request] + len(self._attempts[request])
         if (is_repeat or is_too_many) and self.may_repeat(*request):
             self.repeats += 1
         elif is_repeat:
@@ -148,10 +169,27 @@ class Truth:
             elif made and row["phase"] in GIVEN_UP and not self.may_repeat(key.name, row["digest"]):
                 self.breach("lost", f"{key} is {row['phase']} ({row['why']}), and has the job {made[0]}")
         self._compare_generations()
+        self._compare_attempts()
         try:
             verify(self.disk.connection, Path("state"))
         except StateDamaged as damaged:
             self.breach("protocol", str(damaged))
+
+    def _compare_attempts(self) -> None:
+        """A later attempt follows a job that failed by itself, as often as allowed, or an operator's word."""
+        rows = self.disk.rows("SELECT * FROM runs ORDER BY name, generation, attempt")
+        for before, after in pairwise(rows):
+            key = (after["name"], after["generation"])
+            if after["attempt"] == 1 or (before["name"], before["generation"]) != key:
+                continue
+            what = f"{after['name']}#{after['generation']}.{after['attempt']}"
+            if after["claimed_for"] == Reason.RESUBMIT:
+                if (before["job_status"], before["cancel_cause"]) != (JobStatus.FAILED, None):
+                    self.breach("protocol", f"{what} follows a job that did not fail by itself")
+                if after["resubmissions"] > self.most_resubmissions[after["name"]]:
+                    self.breach("protocol", f"{what} is one resubmission too many")
+            elif after["claimed_for"] not in (Reason.RETRY, Reason.WANTED_AGAIN):
+                self.breach("protocol", f"{what} is there for no reason: {after['claimed_for']}")
 
     def _is_same_request(self, key: RunKey, job: Job) -> bool:
         """Whether a state that was put back counts generations anew, and this job is what the run asks."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from reconciler.core.model import JobStatus, OnChange
 from reconciler.engine import parts as parts_module
 from reconciler.engine import wishes as wishes_module
 from reconciler.engine.daemon import Daemon
@@ -105,8 +106,10 @@ class World:
         self.disk = Disk()
         workflows = [str(number) for number in range(1, dice.choice((1, 2, 3)) + 1)]
         self.garden = Garden(dice, self.story, workflows, weather.bad_scan_p)
+        self.garden.fates = Random(f"{seed}: what becomes of jobs")
         self.garden.kinds = KINDS if weather.has_incomplete else COMPLETE
         self.truth = Truth(self.disk, self.garden.may_repeat, self.garden.asked)
+        self.truth.most_resubmissions = self.garden.most_resubmissions
         self.server = Server(dice, weather, self.truth, loop.time, workflows)
         self.network = Network(dice, weather, self.server, self.truth, self.story)
         self.operator = Operator(
@@ -128,6 +131,8 @@ class World:
             rate=dice.choice((0.0, 0.0, 10.0)),
             max_new=dice.choice((0, 0, 3)),
             max_in_flight=dice.choice((1, 2, 4)),
+            max_running=self.garden.fates.choice((0, 0, 2, 5)),
+            max_running_per_workflow=self.garden.fates.choice((0, 0, 0, 1, 3)),
             drain_s=dice.choice((2.0, 25.0)),
             settle_s=SETTLE_S,
             **quick,
@@ -344,6 +349,8 @@ class World:
             is_claimed = row is not None and row["digest"] == spec.digest
             if not is_claimed and spec.workflow_id in held_workflows:
                 continue
+            if self._may_wait(spec, latest):
+                continue
             if row is None or not is_claimed:
                 undone.append(f"{name}: what its manifest asks for was not claimed")
             elif row["phase"] in ("Waiting", "Superseded") and spec.workflow_id in held_workflows:
@@ -352,6 +359,16 @@ class World:
                 undone.append(f"{name}: its run is {row['phase']} ({row['why']})")
         rows = self.disk.rows(_UNFINISHED)
         return undone + [f"{row['name']}#{row['generation']} is {row['phase']}" for row in rows]
+
+    def _may_wait(self, spec: Spec, latest: dict[str, Any]) -> bool:
+        """Whether it waits for something that does not come: a dependency, or the end of a hold."""
+        for name in spec.life.depends_on:
+            needed, row = self.garden.wanted().get(name), latest.get(name)
+            is_current = needed is not None and row is not None and row["digest"] == needed.digest
+            if not is_current or row["job_status"] != JobStatus.SUCCESS:
+                return True
+        held = self.disk.rows("SELECT 1 FROM runs WHERE name = ? AND phase = 'Held'", spec.name)
+        return spec.life.on_change is not OnChange.SUBMIT and bool(held)
 
     def _held(self, spec: Spec) -> tuple[str, ...]:
         """Whether a run may stay held: nobody looks after it, or it never gets a clear answer."""
@@ -389,6 +406,8 @@ class World:
         count["jobs"] = len(self.truth.jobs) - count["foreign"]
         count["forgotten"] = self.truth.forgotten
         count["resubmitted"] = self.truth.repeats
+        count["cancels"], count["stopped"] = self.truth.cancels, self.truth.stopped
+        count["attempts"] = self.disk.rows("SELECT count(*) FROM runs WHERE attempt > 1")[0][0]
         count.update(self.telemetry.submissions)
         for phase in ("Held", "Superseded"):
             count[phase.lower()] = self.disk.rows("SELECT count(*) FROM runs WHERE phase = ?", phase)[0][0]

@@ -24,6 +24,7 @@ from reconciler.store.reading import Reader, answer_to, ask
 from reconciler.store.sqlite import SqliteStore
 from reconciler.store.sums import register
 from tests.store.contract import StoreContract, claim, claimed, sighting, submitted
+from tests.store.following_contract import FollowingContract
 from tests.store.settling_contract import SettlingContract
 
 ORIGIN = "http://127.0.0.1:1"
@@ -39,7 +40,7 @@ async def opened(state: Path, origin: str | None = ORIGIN, **how: bool) -> Async
         await store.close()
 
 
-class TestContract(StoreContract, SettlingContract):
+class TestContract(StoreContract, SettlingContract, FollowingContract):
     def open(self, directory: Path) -> contextlib.AbstractAsyncContextManager[SqliteStore]:
         return opened(directory / "state.db")
 
