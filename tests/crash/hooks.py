@@ -38,11 +38,11 @@ AROUND = {
     "reconciler.store.transactions:begin": ("", "begin: in the transaction"),
     "reconciler.store.transactions:record": ("", "record: in the transaction"),
     "reconciler.store.transactions:workflow_listed": ("", "workflow_listed: in the transaction"),
-    "reconciler.store.transactions:job_changed": ("", "job_changed: in the transaction"),
+    "reconciler.store.following:job_changed": ("", "job_changed: in the transaction"),
     "reconciler.explorer.client:Explorer.log_in": ("", "log_in: after"),
     "reconciler.explorer.client:Explorer.submit": ("", "submit: receipt"),
     "reconciler.engine.follow:Follower._look_at": ("follow: before", ""),
-    "reconciler.engine.follow:Follower._list": ("", "follow: listed"),
+    "reconciler.engine.search:Search._turn_pages": ("", "follow: listed"),
 }
 """Functions, and the labels before their call and after their return; "" for none."""
 
