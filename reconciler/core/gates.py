@@ -110,10 +110,8 @@ def keep_to(room: Room, actions: list[Action], world: World, now_ms: int) -> lis
     chosen = admitted(room, world.in_use, line.values())
     taken = Counter(world.in_use)
     taken.update(line[key].workflow_id for key in chosen)
-    return [
-        _without_room(action, room, taken) if _key_of(action) in line.keys() - chosen else action
-        for action in actions
-    ]
+    left = line.keys() - chosen
+    return [_without_room(it, room, taken) if _key_of(it) in left else it for it in actions]
 
 
 def _in_line(action: Action, world: World, now_ms: int) -> InLine | None:

@@ -37,7 +37,7 @@ class Followed:
     status: JobStatus
     accepted_ms: int
     since_s: float
-    """Since when it is followed, on a clock that only goes forward."""
+    """Since when it runs, on a clock that only goes forward."""
 
     is_missing: bool = False
     is_cancelled: bool = False
@@ -84,7 +84,8 @@ class Follower:
         """Take up the jobs that had not ended when the last daemon did."""
         for run in await self.store.followed_runs():
             if isinstance(run.state, Accepted):
-                self._follow(Subject.of_run(run), run.state)
+                age_s = max(0.0, (self.now_ms() - run.state.accepted_ms) / 1000)
+                self._follow(Subject.of_run(run), run.state, age_s)
 
     def accepted(self, subject: Subject, state: Accepted) -> None:
         """Follow a job that was just created, or found."""
@@ -237,13 +238,13 @@ class Follower:
             **followed.subject.as_log(),
         )
 
-    def _follow(self, subject: Subject, state: Accepted) -> None:
+    def _follow(self, subject: Subject, state: Accepted, age_s: float = 0.0) -> None:
         self.jobs[state.job_id] = Followed(
             subject=subject,
             job_id=state.job_id,
             status=state.status,
             accepted_ms=state.accepted_ms,
-            since_s=self.now_s(),
+            since_s=self.now_s() - age_s,
             is_missing=state.missing_ms is not None,
             is_cancelled=state.cancel is not None,
         )
