@@ -36,6 +36,11 @@ RETRY_S = 0.2
 
 RETRY_CAP_S = 2.0
 
+RESTS = 3
+"""How many times as long as a plan took nothing is planned again by itself: there is more to do than that."""
+
+LONGEST_REST_S = 0.5
+
 TELL_AGAIN_S = 60.0
 """How long after that it is told again."""
 
@@ -69,6 +74,7 @@ class Passes:
 
     _is_replan_only: bool = True
     _quiet_until_s: float = 0.0
+    _rests_until_s: float = 0.0
     _noisy_since_s: float | None = None
     _put_offs: int = 0
     _put_off_since_s: float | None = None
@@ -100,8 +106,11 @@ class Passes:
         """Pass after pass."""
         next_s = 0.0
         while True:
-            if self._is_replan_only and self.now_s() < next_s:
+            began_s = self.now_s()
+            if self._is_replan_only and began_s < next_s:
                 next_s = min(next_s, self.now_s() + await self._replan())
+                took_s = self.now_s() - began_s
+                self._rests_until_s = self.now_s() + min(RESTS * took_s, LONGEST_REST_S)
             else:
                 next_s = self.now_s() + await self._pass()
             self.needs_replan = self._wake.is_set()  # it may have been asked for meanwhile
@@ -210,6 +219,6 @@ class Passes:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, timeout_s)):
                 await self._wake.wait()
-        while (quiet_s := self._quiet_until_s - self.now_s()) > 0:  # noqa: ASYNC110 - it may move
+        while (quiet_s := max(self._quiet_until_s, self._rests_until_s) - self.now_s()) > 0:  # noqa: ASYNC110 - it may move
             await asyncio.sleep(quiet_s)
         self._noisy_since_s = None

@@ -295,7 +295,7 @@ def test_a_wish_is_performed_on_the_tree_as_it_is_when_it_is_asked_for(tmp_path:
 def test_a_wish_is_performed_although_the_tree_cannot_be_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOOK_S", 0.05)
+    monkeypatch.setattr(wishes, "LOOK_S", 0.05)
 
     async def scene(stage: Stage) -> None:
         await stage.sandbox.add_foreign_job(QUICK)
