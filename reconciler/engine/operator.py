@@ -29,7 +29,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
-from reconciler.core.plan import Claim, Plan, Wait
+from reconciler.core.plan import CancelJob, Claim, Plan, Wait
 from reconciler.core.plan import Wish as PlanWish
 from reconciler.core.reason import Reason, settled
 from reconciler.engine.tasks import Subject
@@ -82,13 +82,15 @@ async def approve(store: Store, plan: Plan, plan_hash: str, now_ms: int) -> Answ
             False,
             f"the plan has changed: its hash is now {plan.hash}. Read it with `reconciler plan` first",
         )
-    gone = [cancel for cancel in plan.unapproved_cancels if cancel.cause is CancelCause.DELETED]
-    await store.approve(
-        plan.unapproved, gone, now_ms
-    )  # a job that is replaced goes with the run that does it
+    await store.approve(plan.unapproved, released_cancels(plan), now_ms)
     said = [_runs(len(plan.unapproved))] if plan.unapproved else []
     said += [_cancels(len(plan.unapproved_cancels))] if plan.unapproved_cancels else []
     return Answer(True, f"approved {' and '.join(said)}")
+
+
+def released_cancels(plan: Plan) -> list[CancelJob]:
+    """The cancels that an approval carries out at once; a job that is replaced goes with what replaces it."""
+    return [cancel for cancel in plan.unapproved_cancels if cancel.cause is CancelCause.DELETED]
 
 
 async def baseline(store: Store, plan: Plan, names: Sequence[str], now_ms: int) -> Answer:

@@ -24,6 +24,7 @@ from reconciler.engine.operator import (
     cancel,
     pause,
     release,
+    released_cancels,
     resolve,
     resume,
     retry,
@@ -147,7 +148,7 @@ class Wishes:
     async def _approve(self, plan_hash: str, plan: Plan) -> Answer:
         answer = await approve(self.store, plan, plan_hash, self.now_ms())
         if answer.is_done:
-            for it in plan.unapproved_cancels:
+            for it in released_cancels(plan):
                 self.on_cancelled(it.key)
         return answer
 

@@ -347,3 +347,27 @@ def test_passes_end_when_they_are_cancelled_in_the_moment_of_a_hint(tmp_path: Pa
         assert task.cancelled()
 
     play(tmp_path, scene)
+
+
+def test_a_plan_that_took_long_is_not_made_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended_s: list[float] = []
+    began_s: list[float] = []
+
+    async def scene(stage: Stage) -> None:
+        async def slow() -> None:
+            began_s.append(time.monotonic())
+            stage.parts.passes.replan()  # what became of a job meanwhile, say
+            await asyncio.sleep(0.05)
+            ended_s.append(time.monotonic())
+
+        async with passing(stage):
+            await after(stage, 1)
+            monkeypatch.setattr(type(stage.parts.reconciler), "replan", lambda _: slow())
+            stage.parts.passes.replan()
+            await stage.until(lambda: len(ended_s) >= 3)
+        rests_s = [began - ended for began, ended in zip(began_s[1:], ended_s, strict=False)]
+        assert min(rests_s) >= 0.05 * module.RESTS - 0.01
+
+    play(tmp_path, scene)

@@ -37,6 +37,38 @@ def long_first(job: Job) -> float:
     return LONG_S if job.input["query_1"]["version"] == 1 else 0.2
 
 
+def test_what_is_suspended_is_not_submitted_and_its_running_job_goes_on(
+    installation: Installation, explorer: OtherExplorer
+) -> None:
+    explorer.runs_s = long_first
+    write(installation, "a", 1)
+    write(installation, "b", 2, suspend=True)
+    with installation.daemon() as daemon:
+        daemon.until_states(a="Running", b="Suspended")
+        write(installation, "a", 3, suspend=True)
+        daemon.looks_again()
+        assert daemon.states() == {"a": "Running", "b": "Suspended"}
+        write(installation, "b", 2)
+        daemon.until_states(b="Succeeded")
+    assert versions(explorer) == [1, 2]
+    assert explorer.cancels() == []
+
+
+def test_another_rerun_runs_the_same_again_and_the_same_rerun_does_not(
+    installation: Installation, explorer: OtherExplorer
+) -> None:
+    write(installation, "a", 1, rerun="2024-05-01")
+    with installation.daemon() as daemon:
+        daemon.until_states(a="Succeeded")
+        write(installation, "a", 1, rerun="2024-05-02")
+        explorer.wait_for_jobs(2)
+        daemon.until_states(a="Succeeded")
+        write(installation, "a", 1, rerun="2024-05-02", backoffLimit=1)
+        daemon.looks_again()
+        assert daemon.items()["a"]["generation"] == 2
+    assert versions(explorer) == [1, 1]
+
+
 def test_a_change_is_submitted_beside_the_running_job(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
