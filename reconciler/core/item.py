@@ -28,7 +28,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
-from reconciler.core.reason import Reason, settled
+from reconciler.core.reason import Reason, settled, why_stopped
 from reconciler.core.sighting import Presence, Sighting
 
 
@@ -121,7 +121,8 @@ def reason_of(sighting: Sighting, run: RunState, open_run: RunKey | None = None)
         case Waiting(why=why):
             return why or Reason.SEND
         case _:
-            return settled(run)
+            stopped = why_stopped(run)
+            return f"{settled(run)}: {stopped}" if stopped else settled(run)
 
 
 def as_json(item: Item) -> dict[str, object]:

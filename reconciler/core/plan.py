@@ -42,7 +42,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
-from reconciler.core.reason import Reason, settled
+from reconciler.core.reason import Reason, settled, why_stopped
 from reconciler.core.room import Room
 from reconciler.core.stopping import deleted_to_stop, next_deadline_ms, overdue_to_stop, replaced_to_stop
 
@@ -229,7 +229,7 @@ def _wanted(manifest: Manifest, latest: Run | None, now_ms: int) -> Action:
         case Accepted() as job if is_resubmitted(manifest, latest):
             return _again(manifest, latest, job)
         case state:
-            return Nothing(manifest.name, settled(state))
+            return Nothing(manifest.name, settled(state), why_stopped(state))
 
 
 def _again(manifest: Manifest, latest: Run, failed: Accepted) -> Claim:

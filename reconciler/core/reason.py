@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from reconciler.core.model import Accepted, Baselined, Cancel, Held, JobStatus, Rejected, Submitting, Unknown
+from reconciler.core.model import (
+    Accepted,
+    Baselined,
+    Cancel,
+    Held,
+    JobStatus,
+    Rejected,
+    RunState,
+    Submitting,
+    Unknown,
+)
 
 
 class Reason(StrEnum):
@@ -77,6 +87,17 @@ def settled(state: Submitting | Unknown | Held | Accepted | Baselined | Rejected
             return Reason.DONE
         case Rejected():
             return Reason.REJECTED
+
+
+def why_stopped(state: RunState) -> str:
+    """Why a run's job is being stopped, or was, and who wanted it; nothing where its reason says that."""
+    match state:
+        case Accepted(status=JobStatus.SUCCESS) | Accepted(is_overdue=True):
+            return ""
+        case Accepted(cancel=Cancel(why=why)):
+            return why
+        case _:
+            return ""
 
 
 def _settled_job(job: Accepted) -> Reason:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from reconciler.core.item import as_json, item_of, rfc3339, state_of
+from reconciler.core.item import as_json, item_of, reason_of, rfc3339, state_of
 from reconciler.core.model import (
     Accepted,
     Baselined,
+    Cancel,
+    CancelCause,
     Held,
     JobId,
     JobStatus,
@@ -20,6 +24,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
+from reconciler.core.reason import Reason
 from reconciler.core.sighting import Presence, Sighting
 from tests.core.builders import INTENT, RUNNING, SUBMITTING, SUCCEEDED, digest, run
 
@@ -105,3 +110,16 @@ def test_times_are_rfc_3339_in_utc() -> None:
 def test_a_run_behind_one_whose_outcome_is_not_known_says_so() -> None:
     item = item_of(sighting(), run(state=Waiting()), RunKey(Name("b"), 1, 1))
     assert item.reason == "waits behind a run of its workflow whose outcome is not known yet: b#1.1"
+
+
+def test_a_job_that_was_stopped_says_who_wanted_that_and_one_that_took_too_long_has_failed() -> None:
+    by_hand = Cancel(CancelCause.OPERATOR, "by somebody: wrong data", 5)
+    stopped = Accepted(JobId(7), JobStatus.INTERRUPTED, 0, 9, by_hand)
+    assert reason_of(sighting(), stopped) == f"{Reason.INTERRUPTED}: by somebody: wrong data"
+    assert state_of(Presence.WANTED, stopped) is State.INTERRUPTED
+    overdue = replace(stopped, cancel=replace(by_hand, cause=CancelCause.DEADLINE))
+    assert reason_of(sighting(), overdue) == Reason.OVERDUE
+    assert state_of(Presence.WANTED, overdue) is State.FAILED
+    in_time = replace(overdue, status=JobStatus.SUCCESS)
+    assert reason_of(sighting(), in_time) == Reason.DONE
+    assert state_of(Presence.WANTED, in_time) is State.SUCCEEDED

@@ -118,6 +118,7 @@ def test_a_cancel_stops_exactly_the_job_that_runs_and_nothing_is_submitted_for_i
         told = installation.command("cancel", "a", "--why", "wrong data")
         assert told.stdout == f"job {job_id} of a is being cancelled\n", told.stderr
         daemon.until_states(a="Interrupted", b="Running")
+        assert daemon.items()["a"]["reason"].endswith("wrong data")
         daemon.looks_again()
         assert installation.command("cancel", "a").returncode == 1
     assert set(explorer.cancels()) == {job_id}
