@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.manifest import read
 from reconciler.core.model import (
     Accepted,
     Baselined,
@@ -168,7 +169,7 @@ def write_tree(place: Path, case: Case) -> dict[str, Manifest]:
             "spec": {"workflowId": workflow, "input": {"query_1": {"q": value}}, **spec},
         }
         (place / f"{name}.yaml").write_text(json.dumps(document))
-    files = scan(place).files.values()
+    files = scan(place, read).files.values()
     return {it.name: it for file in files for it in file.documents if isinstance(it, Manifest)}
 
 
@@ -279,7 +280,7 @@ async def both(place: Path, case: Case, disk: Disk) -> tuple[Plan, dict[str, Any
     printed = plan_tree(place, Reader(disk.connection), NOW_MS, case.max_new, case.room).plan
 
     async def looked() -> Any:
-        return scan(place)
+        return scan(place, read)
 
     telemetry: Any = Told()
     reconciler = Reconciler(
