@@ -257,7 +257,7 @@ def _admit(one: _Decided, guard: _Guard, gate: Gate) -> tuple[Action, list[Cance
         case Claim():
             is_released = one.name not in guard.unreleased
             admitted, replaced = gate.for_claim(action, one.observed, is_released=is_released)
-            return admitted, [*overdue, *replaced]
+            return admitted, _each_once(overdue, replaced)
         case Submit():
             return gate.for_submit(action, one.wish), overdue
         case GiveUp() if one.observed.latest is not None:
@@ -266,7 +266,13 @@ def _admit(one: _Decided, guard: _Guard, gate: Gate) -> tuple[Action, list[Cance
             deleted = deleted_to_stop(one.wish, one.observed)
             if deleted and guard.is_up:
                 return Wait(one.name, guard.why), overdue
-            return action, [*overdue, *deleted]
+            return action, _each_once(overdue, deleted)
+
+
+def _each_once(first: list[CancelJob], then: list[CancelJob]) -> list[CancelJob]:
+    """All of them; a job that is stopped for two reasons is stopped for the first."""
+    stopped = {it.key for it in first}
+    return [*first, *(it for it in then if it.key not in stopped)]
 
 
 def _to_list(decided: list[_Decided], world: World, now_ms: int) -> tuple[WorkflowId, ...]:

@@ -85,6 +85,13 @@ def test_a_replacement_stops_the_job_once_and_waits() -> None:
     assert (under_way.cancels, under_way.actions) == ((), result.actions)
 
 
+def test_a_job_that_is_overdue_and_replaced_is_stopped_once() -> None:
+    wanted = replace(changed(OnChange.REPLACE), active_deadline_s=1.0)
+    result = made({A: wanted}, earlier(RUNNING))
+    assert [it.cause for it in result.cancels] == [CancelCause.DEADLINE]
+    assert [action.why for action in result.actions] == [Reason.REPLACING]
+
+
 @pytest.mark.parametrize(
     ("known", "how"),
     [
