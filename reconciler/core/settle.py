@@ -33,7 +33,8 @@ class Limits:
     """How often a run is sent before somebody is asked.
 
     `tries` is for any unknown outcome. `tries_after_code` is for a 5xx with Explorer's code: a missing
-    parameter answers so, and always will.
+    parameter answers so, and always will. What certainly made no job (a lost session, a 429) counts for
+    neither.
     """
 
     tries: int = 5
@@ -45,18 +46,29 @@ LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """How many of a run's requests ended without anybody knowing what came of them, the last one included.
+
+    `coded` counts those among them that were answered by a 5xx with Explorer's code.
+    """
+
+    unclear: int
+    coded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What is known of an unknown run once its settle time is over and its workflow was listed twice.
 
-    `candidates` are the jobs of both listings above the run's baseline that no run owns. `tries` counts the
-    requests so far, `code` is Explorer's code if the last reply was a 5xx with one. `is_exclusive`: the
+    `candidates` are the jobs of both listings above the run's baseline that no run owns. `code` is Explorer's
+    code if the last reply was a 5xx with one. `is_exclusive`: the
     operator declared the workflow so, and nothing has disproved it. `is_alone`: see the function. `is_wanted`
     is false if the run's manifest has changed, gone or been suspended meanwhile; an invalid manifest is no
     answer, and the run waits.
     """
 
     candidates: tuple[JobId, ...]
-    tries: int
+    tried: Tried
     code: int | None
     is_exclusive: bool
     is_alone: bool
@@ -86,9 +98,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """No job was made, and sending it again would end the same."""
+    """No job was made, and sending it again would end the same: it did, so many times."""
 
     code: int
+    times: int
 
 
 Verdict = SendAgain | Adopt | Hold | Reject
@@ -102,6 +115,7 @@ class Around:
     """
 
     owned: Container[JobId]
+    tried: Tried
     is_exclusive: bool
     is_alone: bool
     is_wanted: bool
@@ -133,8 +147,7 @@ def after_look(
     if unknown.looks == 0:
         look_ms = now_ms + int(between_looks(settle_ms))
         return Looked(replace(unknown, looks=1, look_ms=look_ms, candidates=found))
-    tries = unknown.intent.try_number
-    seen = Seen(found, tries, unknown.code, around.is_exclusive, around.is_alone, around.is_wanted)
+    seen = Seen(found, around.tried, unknown.code, around.is_exclusive, around.is_alone, around.is_wanted)
     verdict = judge(seen, around.on_unknown)
     state = after_verdict(
         verdict, unknown.intent, found, is_wanted=around.is_wanted, now_ms=now_ms, chance=chance
@@ -163,8 +176,8 @@ def judge(seen: Seen, on_unknown: OnUnknown, limits: Limits = LIMITS) -> Verdict
             return Hold("its manifest says onUnknown: hold")
         case OnUnknown.RESUBMIT if not seen.is_wanted:
             return _judge_by_candidates(seen, limits)
-        case OnUnknown.RESUBMIT if seen.tries >= limits.tries:
-            return Hold(f"sent {_times(seen.tries)}, and never clearly answered")
+        case OnUnknown.RESUBMIT if seen.tried.unclear >= limits.tries:
+            return Hold(f"sent {_times(seen.tried.unclear)}, and never clearly answered")
         case OnUnknown.RESUBMIT:
             return SendAgain("its manifest says onUnknown: resubmit")
         case OnUnknown.AUTO:
@@ -192,8 +205,8 @@ def after_verdict(
             return Accepted(job_id, JobStatus.PREPARING, now_ms)
         case Hold(why=why):
             return Held(intent, why, candidates)
-        case Reject(code=code):
-            return Rejected(code, f"sent {_times(intent.try_number)}, and no job was made")
+        case Reject(code=code, times=times):
+            return Rejected(code, f"answered so {_times(times)}, and no job was made")
         case _:
             assert_never(verdict)
 
@@ -240,10 +253,10 @@ def _judge_by_candidates(seen: Seen, limits: Limits) -> Verdict:
 
 
 def _judge_without(seen: Seen, limits: Limits) -> Verdict:
-    if seen.code is not None and seen.tries >= limits.tries_after_code:
-        return Reject(seen.code)
-    if seen.tries >= limits.tries:
-        return Hold(f"sent {_times(seen.tries)}, and no job of it is to be seen")
+    if seen.code is not None and seen.tried.coded >= limits.tries_after_code:
+        return Reject(seen.code, seen.tried.coded)
+    if seen.tried.unclear >= limits.tries:
+        return Hold(f"sent {_times(seen.tried.unclear)}, and no job of it is to be seen")
     return SendAgain("no job of it is to be seen, so none was made")
 
 

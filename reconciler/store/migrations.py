@@ -174,6 +174,9 @@ ALTER TABLE runs ADD COLUMN missing_ms INTEGER;
 ALTER TABLE runs ADD COLUMN tasks_ms INTEGER;
 UPDATE runs SET tasks_ms = 0 WHERE phase = 'Ended';
 
+ALTER TABLE intents ADD COLUMN code INTEGER;
+CREATE INDEX intents_of_run ON intents (name, generation, attempt);
+
 CREATE INDEX runs_without_tasks ON runs (ended_ms) WHERE phase = 'Ended' AND tasks_ms IS NULL;
 CREATE INDEX runs_of_workflow ON runs (workflow_id)
     WHERE phase IN ('Submitting', 'Unknown', 'Held', 'Followed');

@@ -28,7 +28,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.plan import Quarantine
 from reconciler.core.reason import Reason
-from reconciler.core.settle import Around, after_look, candidates, foreign_jobs, is_alone, not_created
+from reconciler.core.settle import Around, Tried, after_look, candidates, foreign_jobs, is_alone, not_created
 from reconciler.core.sighting import Presence
 from reconciler.store.port import Refusal, Terms
 from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, columns_of, ids_as_text, ids_in, run_of
@@ -104,6 +104,7 @@ def looked(
     workflow_id, listed = before.run.workflow_id, [job.job_id for job in jobs]
     around = Around(
         owned=owned_among(connection, [*listed, *before.run.state.candidates]),
+        tried=_tried(connection, key),
         is_exclusive=terms.is_exclusive and not _is_shared(connection, workflow_id),
         is_alone=is_alone(run.state for run in open_runs(connection, workflow_id) if run.key != key),
         is_wanted=before.is_wanted,
@@ -264,6 +265,16 @@ def _become(
         said = why or getattr(state, "why", "") or getattr(state, "message", "")
         tell(connection, now_ms, event, said, run.key, trace_id=run.trace_id, **about)
     return state
+
+
+def _tried(connection: sqlite3.Connection, key: RunKey) -> Tried:
+    """How many requests of a run nobody could tell the outcome of; one without any outcome is the last."""
+    row = connection.execute(
+        "SELECT count(*), count(code) FROM intents WHERE name = ? AND generation = ? AND attempt = ?"
+        " AND outcome IS NOT 'NotCreated'",
+        (key.name, key.generation, key.attempt),
+    ).fetchone()
+    return Tried(*row)
 
 
 def _is_shared(connection: sqlite3.Connection, workflow_id: WorkflowId) -> bool:

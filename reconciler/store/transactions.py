@@ -166,9 +166,10 @@ def record(
     if isinstance(state, Waiting) and has_newer(connection, begun.key):
         state = Superseded(Reason.CHANGED)
     set_run(connection, begun.key, columns_of(state) | {"updated_ms": now_ms}, if_phase="Submitting")
+    code = receipt.code if isinstance(receipt, Unclear) else None
     connection.execute(
-        "UPDATE intents SET ended_ms = ?, outcome = ?, detail = ? WHERE number = ?",
-        (now_ms, type(receipt).__name__, in_words(receipt), begun.intent.number),
+        "UPDATE intents SET ended_ms = ?, outcome = ?, detail = ?, code = ? WHERE number = ?",
+        (now_ms, type(receipt).__name__, in_words(receipt), code, begun.intent.number),
     )
     about: dict[str, Any] = {"workflow_id": begun.workflow_id, "revision": begun.revision}
     if isinstance(state, Accepted):

@@ -33,6 +33,7 @@ from reconciler.core.settle import (
     Reject,
     Seen,
     SendAgain,
+    Tried,
     Verdict,
     after_look,
     after_verdict,
@@ -53,7 +54,7 @@ JOBS = st.integers(1, 20).map(JobId)
 SEEN = st.builds(
     Seen,
     candidates=st.lists(JOBS, unique=True, max_size=3).map(tuple),
-    tries=st.integers(1, 9),
+    tried=st.builds(Tried, st.integers(1, 9), st.integers(0, 9)),
     code=st.none() | st.just(50004002),
     is_exclusive=st.booleans(),
     is_alone=st.booleans(),
@@ -64,11 +65,12 @@ def seen(
     found: tuple[JobId, ...],
     *,
     tries: int = 1,
+    coded: int = 0,
     code: int | None = None,
     exclusive: bool = False,
     alone: bool = True,
 ) -> Seen:
-    return Seen(found, tries, code, exclusive, alone)
+    return Seen(found, Tried(tries, coded), code, exclusive, alone)
 
 
 def followed(verdict: Verdict, *, wanted: bool = True) -> RunState:
@@ -83,16 +85,18 @@ def followed(verdict: Verdict, *, wanted: bool = True) -> RunState:
         (seen(NOTHING, tries=5), Hold),
         (seen(NOTHING, exclusive=True), SendAgain),
         (seen(NOTHING, alone=False), SendAgain),
-        (seen(NOTHING, code=50004002), SendAgain),
-        (seen(NOTHING, code=50004002, tries=2), Reject),
-        (seen(NOTHING, code=50004002, tries=9), Reject),
+        (seen(NOTHING, code=50004002, coded=1), SendAgain),
+        (seen(NOTHING, code=50004002, coded=1, tries=4), SendAgain),
+        (seen(NOTHING, code=50004002, coded=1, tries=5), Hold),
+        (seen(NOTHING, code=50004002, coded=2, tries=2), Reject),
+        (seen(NOTHING, code=50004002, coded=9, tries=9), Reject),
         (seen(ONE), Hold),
         (seen(ONE, exclusive=True), Adopt),
         (seen(ONE, exclusive=True, tries=9), Adopt),
         (seen(ONE, exclusive=True, code=50004000), Adopt),
         (seen(ONE, exclusive=True, alone=False), Hold),
         (seen(ONE, alone=False), Hold),
-        (seen(ONE, code=50004002, tries=2), Hold),
+        (seen(ONE, code=50004002, coded=2, tries=2), Hold),
         (seen(TWO), Hold),
         (seen(TWO, exclusive=True), Hold),
     ],
@@ -108,7 +112,7 @@ def test_hold_always_holds(what: Seen) -> None:
 
 @given(SEEN)
 def test_resubmit_sends_again_whatever_is_seen_until_its_tries_end(what: Seen) -> None:
-    kind = Hold if what.tries >= LIMITS.tries else SendAgain
+    kind = Hold if what.tried.unclear >= LIMITS.tries else SendAgain
     assert isinstance(judge(what, OnUnknown.RESUBMIT), kind)
 
 
@@ -161,7 +165,9 @@ def test_a_run_is_alone_if_no_other_is_open_or_held(others: list[RunState], alon
 
 
 def looked(unknown: Unknown, *listed: int, policy: OnUnknown = OnUnknown.AUTO, wanted: bool = True) -> Looked:
-    around = Around({JobId(3)}, is_exclusive=True, is_alone=True, is_wanted=wanted, on_unknown=policy)
+    around = Around(
+        {JobId(3)}, Tried(1), is_exclusive=True, is_alone=True, is_wanted=wanted, on_unknown=policy
+    )
     jobs = [JobId(it) for it in listed]
     return after_look(unknown, jobs, around, settle_ms=60_000, now_ms=100, chance=0.5)
 
@@ -216,8 +222,8 @@ def test_a_held_run_is_held_with_its_candidates_wanted_or_not(wanted: bool) -> N
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_refused_run_keeps_explorers_code(wanted: bool) -> None:
-    state = followed(Reject(50004002), wanted=wanted)
-    assert state == Rejected(50004002, "sent once, and no job was made")
+    state = followed(Reject(50004002, 2), wanted=wanted)
+    assert state == Rejected(50004002, "answered so 2 times, and no job was made")
 
 
 def test_an_operators_word_that_no_job_was_made_keeps_the_count_of_tries() -> None:

@@ -14,6 +14,7 @@ from reconciler.core.settle import (
     Reject,
     Seen,
     SendAgain,
+    Tried,
     Verdict,
     after_verdict,
     candidates,
@@ -131,7 +132,7 @@ def _judged(
     others = (it.state for at, it in enumerate(store.rows) if at != run and it is not None)
     seen = Seen(
         candidates=_candidates(setting, world, listed, intent),
-        tries=intent.try_number,
+        tried=Tried(intent.try_number, intent.try_number),
         code=row.code,
         is_exclusive=(setting.is_exclusive and not store.is_disproved) or not setting.keeps(Rule.EXCLUSIVE),
         is_alone=is_alone(others) or not setting.keeps(Rule.ALONE),

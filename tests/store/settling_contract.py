@@ -12,12 +12,13 @@ from reconciler.core.model import (
     JobStatus,
     Name,
     OnUnknown,
+    Rejected,
     RunKey,
     Superseded,
     Unknown,
     Waiting,
 )
-from reconciler.core.outcome import Created, NotCreated, Throttled, Unclear
+from reconciler.core.outcome import Created, NotCreated, SessionLost, Throttled, Unclear
 from reconciler.core.sighting import Presence
 from reconciler.store.port import Refusal, Store, Terms
 from tests.store.contract import KEY, TRACE, WORKFLOW, A, claim, claimed, sighting, submitted
@@ -143,6 +144,21 @@ class SettlingContract:
                 state = await store.looked(B, [job(7), job(9)], EXCLUSIVE, 60)
             assert isinstance(state, Held)
             assert state.candidates == (9,)
+
+        stored(scenario)
+
+    def test_what_made_no_job_for_certain_counts_for_no_try(self, stored: Any) -> None:
+        async def scenario(store: Store) -> None:
+            await claimed(store, "a")
+            refusals = [NotCreated(SessionLost(40104001, "gone"))] * 6
+            dropped, coded = Unclear("reset"), Unclear("HTTP 500", 50004001)
+            ends = []
+            for receipt in [*refusals, dropped, coded, coded]:
+                await submitted(store, receipt, "a")
+                if isinstance(receipt, Unclear):
+                    ends += [await store.looked(KEY, [], SHARED, 50) for _ in range(2)][1:]
+            assert [type(end) for end in ends] == [Waiting, Waiting, Rejected]
+            assert ends[-1] == Rejected(50004001, "answered so 2 times, and no job was made")
 
         stored(scenario)
 
