@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -102,13 +102,24 @@ class Wishes:
                 await self.passes.look()
         await self._see_candidates_for(wish)
         async with self.reconciler.standing_still() as plan:
-            try:
-                answer = await self._answer(wish, plan)
-            except (KeyError, TypeError, ValueError) as error:  # none of our commands writes such a wish
-                answer = Answer(False, f"the wish cannot be read: {error!r}")
+            answer = await self._answered(wish, plan)
         await self.reconciler.replan()
         await self.store.answer(wish.number, answer.text, self.now_ms(), is_done=answer.is_done)
         log.info("operator", wish=wish.kind, done=answer.is_done, answer=answer.text)
+
+    async def _answered(self, wish: Wish, plan: Plan) -> Answer:
+        """The answer, whatever the wish says: it stays in the state until it is answered.
+
+        One that ended the daemon would end every daemon after it, too.
+        """
+        try:
+            answer = await self._answer(wish, plan)
+        except StateUnwritable:
+            raise  # it waits for the disk
+        except Exception as error:
+            log.exception("an operator's wish cannot be performed", wish=wish.kind)
+            answer = Answer(False, f"the wish cannot be performed: {error!r}")
+        return replace(answer, text=answer.text.encode("utf-8", "backslashreplace").decode())
 
     async def _answer(self, wish: Wish, plan: Plan) -> Answer:
         match wish.kind:

@@ -26,6 +26,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
+from reconciler.core.outcome import HIGHEST_JOB_ID
 from reconciler.core.plan import Quarantine
 from reconciler.core.reason import Reason
 from reconciler.core.settle import Around, Tried, after_look, candidates, foreign_jobs, is_alone, not_created
@@ -155,7 +156,7 @@ def adopt(connection: sqlite3.Connection, key: RunKey, job_id: JobId, now_ms: in
     before = _open_run(connection, key)
     if before is None:
         return Refusal(f"there is no run {key}")
-    owner = owner_of(connection, job_id)
+    owner = owner_of(connection, job_id) if job_id <= HIGHEST_JOB_ID else None
     if owner is not None:
         return Refusal(f"job {job_id} is the job of {owner}")
     offered = _offered(connection, before.run)
@@ -176,8 +177,10 @@ def deny(connection: sqlite3.Connection, key: RunKey, now_ms: int) -> Waiting | 
     if before is None or not isinstance(before.run.state, Held):
         return Refusal(f"{key} is not held")
     held = before.run.state
-    if held.candidates:
-        found = f"an operator says that jobs {', '.join(map(str, held.candidates))} are not of {key}"
+    owned = owned_among(connection, held.candidates)
+    foreign = [job_id for job_id in held.candidates if job_id not in owned]
+    if foreign:
+        found = f"an operator says that jobs {', '.join(map(str, foreign))} are not of {key}"
         disprove_exclusive(connection, before.run.workflow_id, found, now_ms)
     why = "an operator says that no job was made"
     state = not_created(held.intent, why, is_wanted=before.is_wanted, now_ms=now_ms, chance=0.0)

@@ -147,6 +147,30 @@ class SettlingContract:
 
         stored(scenario)
 
+    def test_a_job_that_is_no_run_of_anothers_is_not_adopted_however_high_its_number(
+        self, stored: Any
+    ) -> None:
+        async def scenario(store: Store) -> None:
+            await held(store, 7)
+            refused = await store.adopt(KEY, JobId(10**20), None, 60)
+            assert refused == Refusal(f"job {10**20} is not a candidate for {KEY}; candidates: 7, 90")
+
+        stored(scenario)
+
+    def test_denying_a_candidate_that_another_run_has_by_now_ends_no_exclusivity(self, stored: Any) -> None:
+        async def scenario(store: Store) -> None:
+            await unknown(store, "a", "b")
+            for key in (KEY, B, KEY, B):
+                await store.looked(key, [job(7)], SHARED, 50)
+            assert isinstance(await store.adopt(KEY, JobId(7), None, 60), Accepted)
+            assert isinstance(await store.deny(B, 70), Waiting)
+            await unknown(store, "c")
+            for _ in range(2):
+                state = await store.looked(RunKey(Name("c"), 1, 1), [job(7), job(92)], EXCLUSIVE, 80)
+            assert isinstance(state, Accepted)
+
+        stored(scenario)
+
     def test_what_made_no_job_for_certain_counts_for_no_try(self, stored: Any) -> None:
         async def scenario(store: Store) -> None:
             await claimed(store, "a")
