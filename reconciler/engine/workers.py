@@ -204,8 +204,11 @@ class Workers:
             listing = await list_workflow(self.explorer, self.gate, workflow_id, is_admitted=True)
             if not listing.is_whole:
                 raise ExplorerError(Faulty(0, "it counts more jobs than it shows"))
-            await self.store.workflow_listed(workflow_id, listing.ids, self.now_ms())
+            strangers = await self.store.workflow_listed(workflow_id, listing.ids, self.now_ms())
             log.info("workflow listed", workflow=workflow_id, jobs=len(listing.jobs))
+            if strangers:
+                log.error("held: a person decides whose jobs these are", workflow=workflow_id, jobs=strangers)
+                await self.store.see_candidates(workflow_id, listing.jobs, self.now_ms())
             self.on_listed(workflow_id, None)
         except ExplorerError as error:
             log.warning("workflow not listed", workflow=workflow_id, why=str(error))

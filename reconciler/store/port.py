@@ -146,7 +146,7 @@ class Store(Protocol):
         ...
 
     async def see_candidates(self, workflow_id: WorkflowId, jobs: Sequence[Job], now_ms: int) -> None:
-        """Record what a listing shows for the workflow's held runs."""
+        """Record what a listing shows for the workflow's held runs, and of the jobs that hold it itself."""
         ...
 
     async def foreign_among(self, workflow_id: WorkflowId, listed: Sequence[JobId]) -> tuple[JobId, ...]:
@@ -171,8 +171,10 @@ class Store(Protocol):
         """Use a workflow of a restored state again, on an operator's word."""
         ...
 
-    async def workflow_listed(self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int) -> None:
-        """Record the jobs of a listing of the whole workflow."""
+    async def workflow_listed(
+        self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int
+    ) -> tuple[JobId, ...]:
+        """Record the jobs of a listing of the whole workflow; gives those that hold it now."""
         ...
 
     async def jobs_seen(self, workflow_id: WorkflowId, highest: JobId) -> None:

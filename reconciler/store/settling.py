@@ -137,8 +137,12 @@ def stop_looking(connection: sqlite3.Connection, key: RunKey, why: str, now_ms: 
 def see_candidates(
     connection: sqlite3.Connection, workflow_id: WorkflowId, jobs: Sequence[Job], now_ms: int
 ) -> None:
-    """Note what a listing shows for the workflow's held runs: a job that came late, or that a run has now."""
+    """Note what a listing shows for the workflow's held runs: a job that came late, or that a run has now.
+
+    And what it tells of the jobs that hold the workflow of a restored state.
+    """
     listed = [job.job_id for job in jobs]
+    _keep_seen(connection, jobs, _strangers(connection, workflow_id), now_ms)
     for run in runs_in(connection, ("Held",)):
         if run.workflow_id != workflow_id or not isinstance(run.state, Held):
             continue

@@ -205,9 +205,11 @@ class SqliteStore(Questions):
         """See `port.Store`."""
         return await self._writer.write(lambda connection: settling.not_ours(connection, workflow_id, now_ms))
 
-    async def workflow_listed(self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int) -> None:
+    async def workflow_listed(
+        self, workflow_id: WorkflowId, listed: Sequence[JobId], now_ms: int
+    ) -> tuple[JobId, ...]:
         """See `port.Store`."""
-        await self._writer.write(
+        return await self._writer.write(
             lambda connection: transactions.workflow_listed(connection, workflow_id, listed, now_ms)
         )
 

@@ -183,8 +183,8 @@ def record(
 
 def workflow_listed(
     connection: sqlite3.Connection, workflow_id: WorkflowId, listed: Iterable[JobId], now_ms: int
-) -> None:
-    """Note the jobs of a listing of the whole workflow.
+) -> tuple[JobId, ...]:
+    """Note the jobs of a listing of the whole workflow; gives those that hold it now.
 
     One that was to be guarded only if it has jobs is decided; so is one of a restored state: a job above the
     highest known there, that no run has, holds it, and then nothing else is learned from this listing.
@@ -196,7 +196,7 @@ def workflow_listed(
         strangers = candidates(jobs, known, owned_among(connection, jobs))
         if strangers:
             _hold_workflow(connection, workflow_id, strangers, now_ms)
-            return
+            return strangers
     highest = max(jobs, default=JobId(0))
     connection.execute(
         "INSERT INTO workflows (workflow_id, highest, first_highest, is_guarded, listed_ms)"
@@ -208,6 +208,7 @@ def workflow_listed(
     )
     reason = f"its highest job is {highest}" if highest else "it has no jobs"
     tell(connection, now_ms, "WorkflowListed", reason, workflow_id=workflow_id)
+    return ()
 
 
 def _hold_workflow(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from reconciler.core.model import JobId, Name
+from reconciler.core.model import JobId, Name, WorkflowId
 from reconciler.core.outcome import Unclear
 from reconciler.core.reason import Reason
 from reconciler.engine import parts as module
 from reconciler.engine.operator import Answer, resolve
 from reconciler.errors import ExitCode
+from reconciler.store.reading import Reader
 from tests.engine.stage import QUICK, SLOW, Stage, now_ms, play, play_closed
 
 WHY = "an operator says that it was restored"
@@ -80,6 +82,14 @@ def test_without_strangers_it_is_released_and_its_run_is_sent(tmp_path: Path) ->
     play_closed(tmp_path, scene, settle_s=0.1)
 
 
+def told_of(stage: Stage, stranger: int) -> bool:
+    """Whether the state has what Explorer tells of a job that holds the workflow."""
+    with closing(Reader.open(stage.settings.state)) as reader:
+        record = reader.workflow_record(WorkflowId(QUICK))
+    assert record is not None
+    return [it.job_id for it in record.strangers if it.shown is not None] == [stranger]
+
+
 def test_a_stranger_holds_its_workflow_and_no_other(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         stranger = await stage.sandbox.add_foreign_job(QUICK)
@@ -93,6 +103,7 @@ def test_a_stranger_holds_its_workflow_and_no_other(tmp_path: Path) -> None:
             assert f"jobs {stranger.id}" in [
                 getattr(it, "detail", "") for it in stage.parts.reconciler.plan.actions
             ]
+            assert await stage.until(lambda: told_of(stage, stranger.id)), "what a person decides by"
             assert await stage.store.not_ours(QUICK, now_ms()) is None
             await stage.parts.reconciler.replan()
             await stage.until_states(a="Succeeded", b="Succeeded")
