@@ -91,6 +91,14 @@ class Daemon:
         """The checks behind `/readyz`."""
         return self.status.ready()
 
+    def troubles(self) -> tuple[str, ...]:
+        """What keeps the daemon from its work."""
+        return self.status.troubles()
+
+    def is_open(self) -> bool:
+        """Whether the state is open."""
+        return self.parts is not None
+
     async def paused(self) -> Pause | None:
         """The pause, while an operator wants nothing submitted."""
         return await self.parts.store.paused() if self.parts else None

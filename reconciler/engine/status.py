@@ -45,6 +45,10 @@ class Status:
         detail = f"the last pass began {since_s:.1f} s ago; a resync is due every {self.resync_s:g} s"
         return (Check("passes", since_s <= max(3 * self.resync_s, 5.0), detail),)
 
+    def troubles(self) -> tuple[str, ...]:
+        """What keeps the daemon from its work, for whoever reads the page."""
+        return tuple(filter(None, (self.state_trouble or self.unrecorded, self.source_trouble)))
+
     def ready(self) -> tuple[Check, ...]:
         """Whether its word can be relied on: the state can be written, and a first pass was planned."""
         trouble = self.state_trouble or self.unrecorded

@@ -140,8 +140,9 @@ class _Pages:
             raise HTTPException(404, f"there is no such state; there are {', '.join(State)}")
         state = None if wanted is None else State(wanted)
         items, paused = await self._view.items(), await self._view.paused()
-        last_pass, now_ms = self._view.last_pass(), self._now_ms()
-        return HTMLResponse(status_page(items, last_pass, now_ms, self._job_url, state, paused))
+        last_pass, now_ms, troubles = self._view.last_pass(), self._now_ms(), self._view.troubles()
+        page = status_page(items, last_pass, now_ms, self._job_url, state, paused, troubles=troubles)
+        return HTMLResponse(page)
 
     async def metrics(self, request: Request) -> Response:
         text, content_type = self._metrics.exposition(request.headers.get("accept", ""))
@@ -154,13 +155,22 @@ class _Pages:
         return _probe(self._view.ready(), is_verbose="verbose" in request.query_params)
 
     async def manifests(self, _: Request) -> Response:
+        if not self._view.is_open():
+            return self._unknown()
         return _json({"items": [as_json(item) for item in await self._view.items()]})
 
     async def manifest(self, request: Request) -> Response:
+        if not self._view.is_open():
+            return self._unknown()
         item = await self._view.item(request.path_params["name"])
         if item is None:
             return _json({"error": "nothing is known by this name"}, 404)
         return _json({"items": [as_json(item)]})
+
+    def _unknown(self) -> Response:
+        """To whoever asks for names before the state is open: an empty list would say that there are none."""
+        why = "; ".join(self._view.troubles()) or "the state is being opened"
+        return _json({"error": f"what is known cannot be read: {why}"}, 503)
 
 
 def _probe(checks: Sequence[Check], *, is_verbose: bool) -> Response:

@@ -68,10 +68,13 @@ def status_page(
     job_url: str | None,
     shown_state: State | None,
     paused: Pause | None = None,
+    *,
+    troubles: Sequence[str] = (),
 ) -> str:
     """The page for these items; only those in `shown_state`, if one is given.
 
-    `job_url` is a template with `{job_id}` and perhaps `{workflow_id}`, or None to link no jobs.
+    `job_url` is a template with `{job_id}` and perhaps `{workflow_id}`, or None to link no jobs. `troubles`
+    keep the daemon from its work.
     """
     numbers = Counter(item.state for item in items)
     shown = [item for item in items if shown_state in (None, item.state)]
@@ -82,6 +85,7 @@ def status_page(
         total=len(items),
         counts=[_Count(state, numbers[state], tone) for state, tone in _TONES.items() if numbers[state]],
         shown_state=shown_state,
+        troubles=troubles,
         paused=paused and {"who": paused.who, "why": paused.why, "age": _age(now_ms - paused.since_ms)},
         last_pass=last_pass and {"age": _age(now_ms - last_pass.ended_ms), "revision": last_pass.revision},
         rows=[_row(item, now_ms, job_url) for item in shown[:MOST_ROWS]],

@@ -22,6 +22,12 @@ class View(Protocol):
     def ready(self) -> Sequence[Check]:
         """Whether it can take on work: the store can be written, and a first pass was planned."""
 
+    def troubles(self) -> Sequence[str]:
+        """What keeps the daemon from its work, each as a sentence; none when all is well."""
+
+    def is_open(self) -> bool:
+        """Whether the state could be opened; before that, nothing is known of any name."""
+
     def last_pass(self) -> LastPass | None:
         """The last complete pass; None before the first."""
 

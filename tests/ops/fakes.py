@@ -49,6 +49,8 @@ class FakeView:
     checks: Sequence[Check] = field(default_factory=lambda: [Check("store", True)])
     last: LastPass | None = None
     pause: Pause | None = None
+    wrong: Sequence[str] = ()
+    knows: bool = True
 
     def live(self) -> Sequence[Check]:
         return self.checks
@@ -58,6 +60,12 @@ class FakeView:
 
     def last_pass(self) -> LastPass | None:
         return self.last
+
+    def troubles(self) -> Sequence[str]:
+        return self.wrong
+
+    def is_open(self) -> bool:
+        return self.knows
 
     async def paused(self) -> Pause | None:
         return self.pause

@@ -52,6 +52,18 @@ def test_the_items_are_those_that_get_prints() -> None:
     assert got("/api/v1/manifests/sssp").json() == {"items": [as_json(VIEW.known[1])]}
 
 
+@pytest.mark.parametrize("path", ["/api/v1/manifests", "/api/v1/manifests/pagerank"])
+def test_while_the_state_cannot_be_opened_nobody_is_told_that_there_are_no_manifests(path: str) -> None:
+    answer = got(path, FakeView(wrong=["the state is damaged"], knows=False))
+    assert answer.status_code == 503
+    assert answer.json() == {"error": "what is known cannot be read: the state is damaged"}
+
+
+def test_the_page_shows_what_keeps_the_daemon_from_its_work() -> None:
+    answer = got("/", FakeView(wrong=["the state is damaged"], knows=False))
+    assert (answer.status_code, "the state is damaged" in answer.text) == (200, True)
+
+
 @pytest.mark.parametrize("name", ["nobody", "..%2f..", "%00", "a" * 300])
 def test_a_name_that_nobody_knows_is_not_found_as_json(name: str) -> None:
     answer = got(f"/api/v1/manifests/{name}")

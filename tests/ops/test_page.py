@@ -174,3 +174,10 @@ def test_a_pause_is_shown_with_who_said_so_and_why() -> None:
     assert "by somebody@here: the &lt;cluster&gt; is moved" in page
     assert "Paused" in reading(page).texts
     assert "Paused" not in reading(page_of(item("a"))).texts
+
+
+def test_what_keeps_the_daemon_from_its_work_stands_above_all_else_and_is_escaped() -> None:
+    page = status_page([], None, NOW_MS, None, None, troubles=["the state is damaged: <b>row</b> 7"])
+    assert "the state is damaged: &lt;b&gt;row&lt;/b&gt; 7" in page
+    assert 'role="alert"' in page
+    assert "No manifests yet" not in page, "nobody knows how many there are"
