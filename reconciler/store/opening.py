@@ -80,6 +80,7 @@ def _open(connection: sqlite3.Connection, state: Path, binding: Binding) -> Open
         verify(connection, state)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA temp_store = MEMORY")  # beside it there may be no place to write to
     mark, is_marked = _enter(connection, state, binding)
     if not is_marked:
         _sync_place(state)

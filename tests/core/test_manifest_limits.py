@@ -59,13 +59,19 @@ HOSTILE = {
 
 READER = """
 import resource, sys, time
+from pathlib import Path
 from reconciler.core.manifest import read
 
 start = time.process_time()
 read("a.yaml", sys.stdin.buffer.read())
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(time.process_time() - start, peak)
+seconds = time.process_time() - start
+try:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    print(seconds, *(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+except OSError:
+    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+"""On Linux `ru_maxrss` counts what the test's own process had before this one was started in its place."""
 
 
 @pytest.mark.parametrize("title", HOSTILE)

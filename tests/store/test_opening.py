@@ -225,3 +225,11 @@ def test_a_crash_between_a_commit_and_its_mark_is_no_rollback(tmp_path: Path) ->
     found = opening.find(state)
     assert isinstance(found, Mark)
     assert found.commits > Mark.decode(behind).commits  # type: ignore[union-attr]
+
+
+def test_nothing_is_written_but_beside_the_state(tmp_path: Path) -> None:
+    """On a read-only root there is no other place for a temporary file, and commits would fail."""
+    opened = open_state(tmp_path / "state.db", HERE)
+    in_memory = 2
+    assert opened.connection.execute("PRAGMA temp_store").fetchone()[0] == in_memory
+    opened.close()
