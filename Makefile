@@ -4,7 +4,7 @@
 # to use. Stamp files in .venv say what is installed already, so that a second `make run` starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak soak-crash fuzz lint format docs lock build clean
+.PHONY: help run test soak soak-crash fuzz lint format docs deploy lock build clean
 
 PYTHON ?= python3
 TEST_WORKERS ?= 2
@@ -53,6 +53,9 @@ docs: $(VENV)/test.stamp ## Write the pages that are generated from the code
 	@$(BIN)/python -c 'from reconciler.setting_page import reference_page; print(reference_page(), end="")' > docs/settings.md
 	@$(BIN)/python -m reconciler.core.reference > docs/manifest.md
 	@$(BIN)/python -m reconciler.ops.reference > docs/metrics.md
+
+deploy: $(VENV)/test.stamp ## Write the files in deploy/ that are made from others
+	@$(BIN)/python -m deploy.monitoring
 
 # The index is uv's own to know (UV_DEFAULT_INDEX). The test lock comes first, and the other one follows its
 # versions, so that what is tested is what runs.

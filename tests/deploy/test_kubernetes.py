@@ -267,6 +267,7 @@ def test_prometheus_finds_the_pod(overlay: Rendered) -> None:
     (endpoint,) = monitor["podMetricsEndpoints"]
     assert endpoint["port"] in {it["name"] for it in container(overlay.pod, "reconciler")["ports"]}
     assert {"targetLabel": "job", "replacement": "reconciler"} in endpoint["relabelings"]
+    assert overlay.one("PrometheusRule")["spec"]["groups"]
 
 
 def test_a_restored_start_says_so_by_its_arguments(tmp_path: Path) -> None:
