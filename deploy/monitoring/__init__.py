@@ -1,1 +1,1 @@
-"""What is written from code into `deploy/`: the operator's form of the alerts. `make deploy` writes it."""
+"""What `make deploy` writes: the dashboards, and the alerts in the form of Prometheus' operator."""

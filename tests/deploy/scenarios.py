@@ -107,7 +107,7 @@ SCENARIOS = (
     _silent(9 * HOUR, "nine good hours", {}),
     _firing("ReconcilerDown", 60, "a target that does not answer", {UP: then(steady(1, 50), steady(0))}),
     _firing("ReconcilerDown", 60, "no target at all", dict.fromkeys(WELL)),
-    _silent(60, "a restart of two minutes", {UP: then(steady(1, 55), steady(0, 1), steady(1))}),
+    _silent(60, "a restart that has taken three minutes", {UP: then(steady(1, 56), steady(0))}),
     _firing("ReconcilerNeverSynced", 15, "a source that never came", {LAST: steady(0), PUT_OFF: growing(1)}),
     _silent(8, "a first clone that takes its time", {LAST: steady(0), PUT_OFF: growing(1)}),
     _firing(
@@ -133,10 +133,11 @@ SCENARIOS = (
     ),
     _silent(
         60,
-        "five minutes of put-off passes",
+        "twelve minutes of put-off passes",
         {
-            PUT_OFF: then(steady(0, 50), growing(1, times=4), steady(5)),
-            LAST: then(growing(60, times=50), steady(3000, 4), growing(60, start=3300)),
+            PLANNED: then(growing(1, times=47), steady(47)),
+            PUT_OFF: then(steady(0, 47), growing(1)),
+            LAST: then(growing(60, times=47), steady(2820)),
         },
     ),
     _firing(
@@ -161,17 +162,17 @@ SCENARIOS = (
         {BYTES: growing(80_000, start=300 * 2**20)},
     ),
     _silent(3 * HOUR, "a state of 500 MiB that stays so", {BYTES: steady(500 * 2**20)}),
-    _silent(3 * HOUR, "a small state that grows quickly", {BYTES: growing(80_000, start=2**20)}),
+    _silent(3 * HOUR, "a small state that grows quickly", {BYTES: growing(200_000, start=2**20)}),
     _firing(
         "ReconcilerManifestsInvalid", 60, "an invalid manifest", {INVALID: then(steady(0, 40), steady(1))}
     ),
     _silent(
         60,
-        "an invalid manifest that was mended at once",
-        {INVALID: then(steady(0, 40), steady(1, 5), steady(0))},
+        "a manifest that has been invalid for six minutes",
+        {INVALID: then(steady(0, 53), steady(1))},
     ),
     _firing("ReconcilerPlanGuarded", 60, "a plan that waits", {GUARDED: then(steady(0, 30), growing(1))}),
-    _silent(60, "a plan that was approved", {GUARDED: then(steady(0, 30), growing(1, times=5), steady(6))}),
+    _silent(60, "a plan that somebody is reading", {GUARDED: then(steady(0, 48), growing(1))}),
     _firing("ReconcilerQueueOld", 60, "work that waits", {OLDEST: then(steady(0, 20), growing(60))}),
     _silent(60, "work that waits for a backoff", {OLDEST: steady(360)}),
     _firing(
@@ -187,6 +188,12 @@ SCENARIOS = (
         "one request of ten without an answer",
         {UNKNOWN: growing(0.06)},
         "ReconcilerSubmissionsDegraded",
+    ),
+    _firing(
+        "ReconcilerSubmissionsFailing",
+        8 * HOUR,
+        "every third request refused for half an hour, after a good day",
+        {REJECTED: then(steady(0, 450), growing(0.25))},
     ),
     _firing(
         "ReconcilerSubmissionsDegraded",
@@ -206,17 +213,17 @@ SCENARIOS = (
         {REJECTED: then(growing(0.125, times=60), steady(7.5))},
     ),
     _firing("ReconcilerRunsHeld", 60, "a held run", {HELD: then(steady(0, 40), steady(1))}),
-    _silent(60, "a hold that was resolved", {HELD: then(steady(0, 40), steady(1, 8), steady(0))}),
+    _silent(60, "a run held six minutes ago", {HELD: then(steady(0, 53), steady(1))}),
     _firing(
         "ReconcilerOutcomesUnknown", 60, "an unsettled request", {UNKNOWNS: then(steady(0, 30), steady(1))}
     ),
-    _silent(60, "a request that was settled", {UNKNOWNS: then(steady(0, 50), steady(1, 3), steady(0))}),
+    _silent(60, "a request that settles", {UNKNOWNS: then(steady(0, 49), steady(1))}),
     _firing(
         "ReconcilerAssumptionViolated", 60, "an ID that fell", {VIOLATED: then(steady(0, 40), steady(1))}
     ),
     _silent(5 * HOUR, "an ID that fell hours ago", {VIOLATED: then(steady(0, 40), steady(1))}),
     _firing("ReconcilerCircuitOpen", 60, "Explorer out of reach", {CIRCUIT: then(steady(0, 50), steady(1))}),
-    _silent(60, "a blip", {CIRCUIT: then(steady(0, 50), steady(1, 3), steady(0))}),
+    _silent(60, "a blip", {CIRCUIT: then(steady(0, 56), steady(1))}),
     _firing(
         "ReconcilerLoginFailing",
         60,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -261,13 +262,19 @@ def test_a_sidecar_leaves_the_team_s_own_container_alone() -> None:
     assert container(rendered.pod, "reconciler")["restartPolicy"] == "Always"
 
 
-def test_prometheus_finds_the_pod(overlay: Rendered) -> None:
+def test_prometheus_finds_the_pod_and_grafana_the_dashboards(overlay: Rendered) -> None:
     monitor = overlay.one("PodMonitor")["spec"]
     assert monitor["selector"]["matchLabels"].items() <= overlay.pod["metadata"]["labels"].items()
     (endpoint,) = monitor["podMetricsEndpoints"]
     assert endpoint["port"] in {it["name"] for it in container(overlay.pod, "reconciler")["ports"]}
     assert {"targetLabel": "job", "replacement": "reconciler"} in endpoint["relabelings"]
     assert overlay.one("PrometheusRule")["spec"]["groups"]
+    maps = [
+        one for one in overlay.all_of("ConfigMap") if "grafana_dashboard" in one["metadata"].get("labels", {})
+    ]
+    (boards,) = maps
+    assert boards["data"].keys() == {"overview.json", "detail.json"}
+    assert all(json.loads(text)["title"] for text in boards["data"].values())
 
 
 def test_a_restored_start_says_so_by_its_arguments(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""A real Prometheus on this machine, for one target; started and ended by the block that uses it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import yaml
+
+from tests.deploy.tools import tool
+
+PATIENCE_S = 40.0
+LOOK_S = 0.2
+
+
+class Prometheus:
+    """Scrapes `target` (host:port) once a second as the job `reconciler`, and evaluates these rules."""
+
+    def __init__(self, directory: Path, target: str, rules: Path) -> None:
+        directory.mkdir()
+        self._directory = directory
+        config = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(rules)],
+            "scrape_configs": [{"job_name": "reconciler", "static_configs": [{"targets": [target]}]}],
+        }
+        (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self._port: int = listener.getsockname()[1]
+
+    def __enter__(self) -> Prometheus:
+        with (self._directory / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                [
+                    tool("prometheus"),
+                    f"--config.file={self._directory / 'prometheus.yaml'}",
+                    f"--storage.tsdb.path={self._directory / 'data'}",
+                    f"--web.listen-address=127.0.0.1:{self._port}",
+                    "--log.level=warn",
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            self.until(lambda: self._status("/-/ready") == 200, "Prometheus")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+
+    def until(self, found: Callable[[], object], what: str) -> None:
+        """Look until it is so; Prometheus announces nothing."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not found():
+            log = (self._directory / "log").read_text()
+            assert time.monotonic() < deadline, f"{what} did not come\n{log[-3000:]}"
+            time.sleep(LOOK_S)
+
+    def asked(self, expression: str) -> list[dict[str, Any]]:
+        """The series that this expression has now."""
+        answer = self.get("/api/v1/query", query=expression)
+        assert answer["status"] == "success", f"{expression}: {answer}"
+        result = answer["data"]["result"]
+        return result if answer["data"]["resultType"] == "vector" else [{"metric": {}, "value": result}]
+
+    def values(self, expression: str) -> list[float]:
+        """The values of these series, without those that are no number."""
+        found = [float(one["value"][1]) for one in self.asked(expression)]
+        return [value for value in found if math.isfinite(value)]
+
+    def get(self, path: str, **parameters: str) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", f"{path}?{urlencode(parameters)}")
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def _status(self, path: str) -> int:
+        assert self._process.poll() is None, (self._directory / "log").read_text()[-3000:]
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()

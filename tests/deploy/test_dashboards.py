@@ -1,0 +1,223 @@
+"""The dashboards: their text, and each query, put to a real Prometheus that scrapes a real daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.monitoring.__main__ import COMPONENT, RULES, files
+from tests.deploy.metrics import asked_for, existing
+from tests.deploy.prometheus import Prometheus
+from tests.deploy.tools import ROOT, tool
+from tests.source.git import Repository
+from tests.walk.daemon import Daemon, Installation
+
+BOARDS = {
+    path.stem: json.loads(path.read_text("utf-8"))
+    for path in sorted((COMPONENT / "dashboards").glob("*.json"))
+}
+SHOWN_NOWHERE: dict[str, str] = {}
+"""Metrics that are on no panel and in no alert, each with the reason."""
+
+STANDS_FOR = {
+    "$namespace": ".*",
+    "$instance": ".*",
+    "$__rate_interval": "30s",
+}
+"""What Grafana puts in the place of the variables, where "All" is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One query of a panel, with the variables' values in it."""
+
+    where: str
+    expression: str
+
+
+def panels() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, board in BOARDS.items():
+        for panel in board["panels"]:
+            if panel["type"] != "row":
+                yield f"{name}: {panel['title']}", panel
+
+
+def filled_in(expression: str) -> str:
+    for variable, value in STANDS_FOR.items():
+        expression = expression.replace(variable, value)
+    return expression
+
+
+def queries() -> list[Asked]:
+    return [
+        Asked(where, filled_in(target["expr"])) for where, panel in panels() for target in panel["targets"]
+    ]
+
+
+@contextmanager
+def sandbox(directory: Path) -> Iterator[str]:
+    """The stand-in for Explorer as a process of its own; gives its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "sandbox", "--directory", directory, "--listen", "127.0.0.1:0"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            yield line.split()[-1]
+        finally:
+            process.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A daemon at work on the examples, and the Prometheus that has watched it from the beginning."""
+
+    daemon: Daemon
+    prometheus: Prometheus
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    directory = tmp_path_factory.mktemp("watched")
+    tool("prometheus")
+    repository = Repository(directory / "repository", directory)
+    repository.commit({".reconcilerignore": "nothing\n"})
+    examples = {path.name: path.read_text("utf-8") for path in (ROOT / "jobs.d").glob("*.yaml")}
+    with sandbox(directory / "explorer") as url:
+        installation = Installation(directory / "site", url, "sandbox")
+        installation.settings |= {
+            "USERNAME": "sandbox",
+            "JOBS_DIR": str(repository.path / "jobs.d"),
+            "RATE": "20",
+            "RESYNC_S": "1",
+            "MAX_NEW": "0",
+        }
+        with installation.daemon() as daemon:
+            target = daemon.says("status page")[0]["url"].removeprefix("http://").strip("/")
+            with Prometheus(directory / "prometheus", target, RULES) as prometheus:
+                seen = "count_over_time(reconciler_build_info[1m])"
+                prometheus.until(lambda: sum(prometheus.values(seen)) >= 2, "two scrapes")
+                repository.commit(examples)
+                ended = 'sum(reconciler_job_transitions_total{status="Success"})'
+                prometheus.until(lambda: sum(prometheus.values(ended)) >= 1, "a job that ended")
+                scrapes = sum(prometheus.values(seen))
+                prometheus.until(lambda: sum(prometheus.values(seen)) >= scrapes + 2, "two more scrapes")
+                yield Watched(daemon, prometheus)
+
+
+def test_the_committed_boards_are_what_the_code_gives() -> None:
+    stale = [path.name for path, text in files().items() if path.read_text("utf-8") != text]
+    assert stale == [], "run `make deploy`"
+    assert set(BOARDS) == {"overview", "detail"}
+
+
+def test_every_panel_says_what_it_shows_and_in_which_unit() -> None:
+    for where, panel in panels():
+        assert len(panel["description"]) > 10, where
+        assert panel["description"].endswith("."), where
+        assert panel["fieldConfig"]["defaults"]["unit"], where
+        assert panel["targets"], where
+        if panel["type"] == "heatmap":
+            assert panel["options"]["yAxis"]["unit"] == "s", where
+            assert panel["targets"][0]["format"] == "heatmap", where
+
+
+def test_every_panel_stands_in_a_place_of_its_own() -> None:
+    for name, board in BOARDS.items():
+        cells: set[tuple[int, int]] = set()
+        for panel in board["panels"]:
+            place = panel["gridPos"]
+            covered = {
+                (place["x"] + column, place["y"] + row)
+                for column in range(place["w"])
+                for row in range(place["h"])
+            }
+            assert not covered & cells, f"{name}: {panel['title']}"
+            assert place["x"] + place["w"] <= 24
+            cells |= covered
+        numbers = [panel["id"] for panel in board["panels"]]
+        assert len(set(numbers)) == len(numbers)
+
+
+def test_variables_are_labels_that_the_metrics_have() -> None:
+    """`namespace` and `instance` come from the scrape; of a workflow no metric tells."""
+    for board in BOARDS.values():
+        names = [variable["name"] for variable in board["templating"]["list"]]
+        assert names == ["datasource", "namespace", "instance"]
+        used = set(re.findall(r"\$\{?(\w+)", json.dumps(board["panels"])))
+        assert used <= {*names, "__rate_interval"}
+        assert all(
+            '$namespace"' in target["expr"]
+            for panel in board["panels"]
+            for target in panel.get("targets", [])
+            if target["expr"] != "vector(0.01)"
+        )
+    assert not any("workflow" in labels for labels in existing().values())
+
+
+def test_new_revisions_are_marked() -> None:
+    for board in BOARDS.values():
+        (mark,) = board["annotations"]["list"]
+        assert "reconciler_source_revision_info" in mark["expr"]
+        assert mark["textFormat"] == "{{revision}}"
+
+
+def test_the_boards_ask_for_metrics_that_exist_only() -> None:
+    for asked in queries():
+        assert asked_for(asked.expression) <= existing().keys(), asked
+
+
+def test_every_metric_is_on_a_panel_or_in_an_alert() -> None:
+    groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    in_rules = {name for group in groups for rule in group["rules"] for name in asked_for(rule["expr"])}
+    on_panels = {name for asked in queries() for name in asked_for(asked.expression)}
+    assert existing().keys() - on_panels - in_rules == SHOWN_NOWHERE.keys()
+
+
+def test_no_panel_is_empty_while_all_is_well(watched: Watched) -> None:
+    empty = [asked for asked in queries() if not watched.prometheus.values(asked.expression)]
+    assert empty == []
+
+
+def test_every_rule_can_be_evaluated_and_none_fires_while_all_is_well(watched: Watched) -> None:
+    groups = watched.prometheus.get("/api/v1/rules")["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["health"] for rule in rules} == {"ok"}
+    assert [rule["name"] for rule in rules if rule.get("state") == "firing"] == []
+
+
+def test_a_new_revision_is_seen_once(watched: Watched) -> None:
+    (mark,) = BOARDS["overview"]["annotations"]["list"]
+    found = watched.prometheus.asked(filled_in(mark["expr"]))
+    assert {one["metric"]["revision"] for one in found} <= {
+        one["metric"]["revision"] for one in watched.prometheus.asked("reconciler_source_revision_info")
+    }
+
+
+def test_promtool_has_no_complaint_about_the_live_metrics(watched: Watched) -> None:
+    status, text = watched.daemon.fetch("/metrics")
+    assert status == 200
+    done = subprocess.run(
+        [tool("promtool"), "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    ours = [line for line in done.stderr.splitlines() if line.startswith("reconciler_")]
+    assert ours == []
