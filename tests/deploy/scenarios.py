@@ -34,6 +34,7 @@ LAST = series("reconciler_reconcile_last_success_timestamp_seconds")
 PLANNED = series("reconciler_reconcile_total", result="planned")
 GUARDED = series("reconciler_reconcile_total", result="guarded")
 PUT_OFF = series("reconciler_reconcile_total", result="put_off")
+REVISION = series("reconciler_source_revision_info", revision="r0")
 RESTARTS = series("reconciler_watch_restarts_total")
 WRITE_ERRORS = series("reconciler_state_write_errors_total")
 BYTES = series("reconciler_state_bytes")
@@ -60,6 +61,7 @@ WELL: Series = {
     PLANNED: growing(1),
     GUARDED: steady(0),
     PUT_OFF: steady(0),
+    REVISION: steady(1),
     RESTARTS: steady(0),
     WRITE_ERRORS: steady(0),
     BYTES: growing(100, start=2**20),
@@ -143,8 +145,21 @@ SCENARIOS = (
     _firing(
         "ReconcilerWatcherRestarting",
         120,
-        "a watcher that dies every ten minutes",
-        {RESTARTS: growing(0.1)},
+        "a watcher that dies every third minute",
+        {RESTARTS: growing(0.33)},
+    ),
+    _silent(
+        120,
+        "a commit every third minute, each swapped in",
+        {
+            RESTARTS: growing(0.33),
+            **{
+                series("reconciler_source_revision_info", revision=f"r{number}"): (
+                    f"_x{3 * number} 1+0x2 _x{FOREVER}"
+                )
+                for number in range(1, 40)
+            },
+        },
     ),
     _silent(120, "a watcher rebuilt once", {RESTARTS: then(steady(0, 90), steady(1))}),
     _firing(

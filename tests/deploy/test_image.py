@@ -172,6 +172,14 @@ def test_the_last_stage_runs_nothing_and_ends_as_a_user_without_rights() -> None
         assert f"org.opencontainers.image.{word}=" in labels
 
 
+def test_all_that_is_written_lies_beside_the_state() -> None:
+    """On a read-only root SQLite finds no place for a temporary file, and the state cannot be written."""
+    (text,) = (text for text in said(stages()[-1], "ENV"))
+    found = dict(word.split("=", 1) for word in text.split())
+    assert found["SQLITE_TMPDIR"] == str(Path(found["RECONCILER_STATE"]).parent)
+    assert said(stages()[-1], "WORKDIR") == [found["SQLITE_TMPDIR"]]
+
+
 def test_only_what_the_image_is_built_from_gets_into_a_build() -> None:
     assert [is_let_through(path) for path in ("reconciler/core/plan.py", "schemas/x.json", "README.md")] == [
         True
