@@ -39,6 +39,7 @@ RESTARTS = series("reconciler_watch_restarts_total")
 WRITE_ERRORS = series("reconciler_state_write_errors_total")
 BYTES = series("reconciler_state_bytes")
 INVALID = series("reconciler_manifests", state="Invalid")
+WAITING = series("reconciler_manifests", state="Waiting")
 OLDEST = series("reconciler_queue_oldest_seconds")
 ACCEPTED = series("reconciler_submissions_total", result="accepted")
 REJECTED = series("reconciler_submissions_total", result="rejected")
@@ -66,6 +67,7 @@ WELL: Series = {
     WRITE_ERRORS: steady(0),
     BYTES: growing(100, start=2**20),
     INVALID: steady(0),
+    WAITING: steady(0),
     OLDEST: steady(0),
     ACCEPTED: growing(0.5),
     REJECTED: steady(0),
@@ -190,6 +192,20 @@ SCENARIOS = (
     _silent(60, "a plan that somebody is reading", {GUARDED: then(steady(0, 48), growing(1))}),
     _firing("ReconcilerQueueOld", 60, "work that waits", {OLDEST: then(steady(0, 20), growing(60))}),
     _silent(60, "work that waits for a backoff", {OLDEST: steady(360)}),
+    _firing(
+        "ReconcilerNothingSubmitted",
+        100,
+        "a workflow that does not exist",
+        {WAITING: steady(1), ACCEPTED: steady(7), RUNNING: steady(0)},
+    ),
+    _silent(100, "a manifest that waits for a job to end", {WAITING: steady(1), ACCEPTED: steady(7)}),
+    _silent(100, "a manifest that waits while others go on", {WAITING: steady(1), RUNNING: steady(0)}),
+    _firing(
+        "ReconcilerPlanGuarded",
+        100,
+        "manifests that wait for a person",
+        {WAITING: steady(60), ACCEPTED: steady(7), RUNNING: steady(0), GUARDED: growing(1)},
+    ),
     _firing(
         "ReconcilerSubmissionsFailing",
         90,
