@@ -16,21 +16,39 @@ from urllib.parse import urlencode
 import yaml
 
 from tests.deploy.tools import tool
+from tests.walk.daemon import Daemon
 
 PATIENCE_S = 40.0
 LOOK_S = 0.2
 
 
-class Prometheus:
-    """Scrapes `target` (host:port) once a second as the job `reconciler`, and evaluates these rules."""
+def target_of(daemon: Daemon) -> str:
+    """Where Prometheus finds this daemon's ops port."""
+    url: str = daemon.says("status page")[0]["url"]
+    return url.removeprefix("http://").strip("/")
 
-    def __init__(self, directory: Path, target: str, rules: Path) -> None:
+
+class Prometheus:
+    """Scrapes its targets twice a second as the job `reconciler`, and evaluates these rules as often.
+
+    `targets` are host:port, by the namespace that their series get; an empty one is none.
+    """
+
+    def __init__(self, directory: Path, targets: dict[str, str], rules: Path) -> None:
         directory.mkdir()
         self._directory = directory
         config = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
             "rule_files": [str(rules)],
-            "scrape_configs": [{"job_name": "reconciler", "static_configs": [{"targets": [target]}]}],
+            "scrape_configs": [
+                {
+                    "job_name": "reconciler",
+                    "static_configs": [
+                        {"targets": [target], "labels": {"namespace": namespace}}
+                        for namespace, target in targets.items()
+                    ],
+                }
+            ],
         }
         (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
         with socket.socket() as listener:

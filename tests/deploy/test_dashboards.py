@@ -18,7 +18,7 @@ import yaml
 
 from deploy.monitoring.__main__ import COMPONENT, RULES, files
 from tests.deploy.metrics import asked_for, existing
-from tests.deploy.prometheus import Prometheus
+from tests.deploy.prometheus import Prometheus, target_of
 from tests.deploy.tools import ROOT, tool
 from tests.source.git import Repository
 from tests.walk.daemon import Daemon, Installation
@@ -106,17 +106,18 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             "RESYNC_S": "1",
             "MAX_NEW": "0",
         }
-        with installation.daemon() as daemon:
-            target = daemon.says("status page")[0]["url"].removeprefix("http://").strip("/")
-            with Prometheus(directory / "prometheus", target, RULES) as prometheus:
-                seen = "count_over_time(reconciler_build_info[1m])"
-                prometheus.until(lambda: sum(prometheus.values(seen)) >= 2, "two scrapes")
-                repository.commit(examples)
-                ended = 'sum(reconciler_job_transitions_total{status="Success"})'
-                prometheus.until(lambda: sum(prometheus.values(ended)) >= 1, "a job that ended")
-                scrapes = sum(prometheus.values(seen))
-                prometheus.until(lambda: sum(prometheus.values(seen)) >= scrapes + 2, "two more scrapes")
-                yield Watched(daemon, prometheus)
+        with (
+            installation.daemon() as daemon,
+            Prometheus(directory / "prometheus", {"": target_of(daemon)}, RULES) as prometheus,
+        ):
+            seen = "count_over_time(reconciler_build_info[1m])"
+            prometheus.until(lambda: sum(prometheus.values(seen)) >= 2, "two scrapes")
+            repository.commit(examples)
+            ended = 'sum(reconciler_job_transitions_total{status="Success"})'
+            prometheus.until(lambda: sum(prometheus.values(ended)) >= 1, "a job that ended")
+            scrapes = sum(prometheus.values(seen))
+            prometheus.until(lambda: sum(prometheus.values(seen)) >= scrapes + 2, "two more scrapes")
+            yield Watched(daemon, prometheus)
 
 
 def test_the_committed_boards_are_what_the_code_gives() -> None:

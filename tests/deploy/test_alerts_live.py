@@ -1,0 +1,152 @@
+"""Alerts seen firing in a real Prometheus, each for its cause, in a real daemon; minutes pass as seconds.
+
+What is not shown here is a daemon that hangs (it would not be scraped either) and a disk that refuses: these
+two are in the scenarios only.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.monitoring.__main__ import RULES
+from tests.deploy.prometheus import Prometheus, target_of
+from tests.deploy.test_alerts import ALERTS
+from tests.source.git import swap_link
+from tests.walk.daemon import Daemon, Installation
+from tests.walk.manifests import manifest
+from tests.walk.other_explorer import Answer, Cut, Job, OtherExplorer, refusal
+
+NOT_HERE = {"ReconcilerStalled", "ReconcilerStateWriteErrors"}
+EXCLUSIVE, LOST, REFUSED, ENDLESS, FAILING, MISSING = "50", "60", "70", "80", "90", "99"
+FAILED, RUNNING = 3, 1
+
+
+def in_seconds(rules: str) -> str:
+    """The same rules: windows of 3 to 5 s, nothing that waits longer than one, and limits as low."""
+
+    def window(found: re.Match[str]) -> str:
+        minutes = int(found["count"]) * {"m": 1, "h": 60, "d": 1440}[found["unit"]]
+        return f"[{min(max(minutes, 3), 5)}s]"
+
+    shorter = re.sub(r"\[(?P<count>\d+)(?P<unit>[mhd])\]", window, rules)
+    shorter = re.sub(r"for: \d+[mh]", "for: 1s", shorter)
+    for usual, small in {"> 600": "> 5", "> 900": "> 2", "> 12 +": "> 4 +", "2^30": "2^17"}.items():
+        assert usual in shorter
+        shorter = shorter.replace(usual, small)
+    return shorter
+
+
+class TroubledExplorer(OtherExplorer):
+    """Some workflows' jobs fail or never end, some refuse every request, and of one no reply arrives."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.missing_workflows = {MISSING}
+        self.instead_of_job = self._refused
+        self.before_reply = self._lost
+
+    def shown(self, job: Job) -> dict[str, Any]:
+        if job.workflow in (ENDLESS, EXCLUSIVE):
+            return {**super().shown(job), "status": RUNNING}
+        if job.workflow == FAILING:
+            return {**super().shown(job), "status": FAILED}
+        return super().shown(job)
+
+    def _refused(self, workflow: str, _: bytes) -> Answer | None:
+        return refusal(40004001, "ErrParam") if workflow == REFUSED else None
+
+    def _lost(self, job: Job) -> Answer | None:
+        return Cut() if job.workflow == LOST else None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that faults are done to, and the Prometheus that watches."""
+
+    explorer: TroubledExplorer
+    site: Installation
+    daemon: Daemon
+    prometheus: Prometheus
+
+    def until_fires(self, *alerts: str) -> None:
+        for alert in alerts:
+            expression = f'ALERTS{{alertname="Reconciler{alert}", alertstate="firing"}}'
+            self.prometheus.until(lambda asked=expression: self.prometheus.asked(asked), alert)
+
+
+def manifests_that_go_wrong(scene: Scene) -> None:
+    scene.site.write("bad.yaml", "kind: [")
+    scene.until_fires("ManifestsInvalid")
+    for number in range(6):
+        scene.site.write(f"refused-{number}.yaml", manifest(f"refused-{number}", REFUSED))
+    scene.until_fires("SubmissionsFailing", "SubmissionsDegraded")
+    scene.site.write("lost.yaml", manifest("lost", LOST))
+    scene.until_fires("OutcomesUnknown", "RunsHeld")
+    for number in range(6):
+        scene.site.write(f"failing-{number}.yaml", manifest(f"failing-{number}", FAILING))
+    scene.until_fires("JobsFailing")
+    scene.site.write("endless.yaml", manifest("endless", ENDLESS))
+    scene.site.write("exclusive.yaml", manifest("exclusive", EXCLUSIVE))
+    assert scene.explorer.wait_until(lambda: bool(scene.explorer.jobs_of(EXCLUSIVE)))
+    scene.daemon.until(lambda: scene.daemon.states().get("exclusive") == "Running", "a running job")
+    scene.explorer.add_job(EXCLUSIVE)
+    scene.until_fires("AssumptionViolated")
+    for number in range(60):
+        scene.site.write(f"many-{number}.yaml", manifest(f"many-{number}", "42"))
+    scene.until_fires("PlanGuarded")
+
+
+def a_source_that_goes_wrong(scene: Scene) -> None:
+    """The tree is a link, as git-sync has it; it is swapped often, and leads nowhere in the end."""
+    link = scene.site.jobs_dir
+    for number in range(20):
+        fresh = link.with_name(f"tree-{number}")
+        shutil.copytree(link, fresh)
+        restarts = scene.daemon.metric("watch_restarts_total")
+        swap_link(link, fresh.name)
+        scene.daemon.until(
+            lambda before=restarts: scene.daemon.metric("watch_restarts_total") > before, "a new watch"
+        )
+    scene.until_fires("WatcherRestarting")
+    link.unlink()
+    scene.until_fires("SourceStale")
+
+
+def an_explorer_that_goes_away(scene: Scene) -> None:
+    scene.explorer.password = "changed"
+    scene.explorer.forget_sessions()
+    scene.until_fires("LoginFailing")
+    scene.explorer.__exit__()
+    scene.until_fires("CircuitOpen", "JobsStuck")
+
+
+def test_each_alert_fires_for_its_cause(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(in_seconds(RULES.read_text("utf-8")))
+    with TroubledExplorer() as explorer:
+        site = Installation(tmp_path / "site", explorer.url)
+        site.jobs_dir.rename(tmp_path / "site" / "tree")
+        site.jobs_dir.symlink_to("tree")
+        site.settings |= {"EXCLUSIVE": EXCLUSIVE, "SETTLE_S": "3"}
+        other = Installation(tmp_path / "other", explorer.url)
+        other.settings["DRAIN_S"] = "0.5"
+        other.jobs_dir.rmdir()  # its manifests are not there at first, and their workflow is not there at all
+        with site.daemon() as daemon, other.daemon() as second:
+            targets = {"a": target_of(daemon), "b": target_of(second)}
+            with Prometheus(tmp_path / "prometheus", targets, rules) as prometheus:
+                scene = Scene(explorer, site, daemon, prometheus)
+                manifests_that_go_wrong(scene)
+                scene.until_fires("NeverSynced")
+                other.write("missing.yaml", manifest("missing", MISSING))
+                a_source_that_goes_wrong(scene)
+                scene.until_fires("QueueOld", "NothingSubmitted")
+                an_explorer_that_goes_away(scene)
+                scene.until_fires("StateFilling")
+                daemon.kill()
+                scene.until_fires("Down")
+                seen = prometheus.asked("max_over_time(ALERTS{alertstate='firing'}[10m])")
+    assert {one["metric"]["alertname"] for one in seen} == ALERTS.keys() - NOT_HERE
