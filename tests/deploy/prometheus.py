@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -80,12 +81,14 @@ class Prometheus:
         self._process.wait(PATIENCE_S)
 
     def until(self, found: Callable[[], object], what: str) -> None:
-        """Look until it is so; Prometheus announces nothing."""
+        """Look until it is so, or Prometheus has ended: that is all that it announces."""
         deadline = time.monotonic() + PATIENCE_S
         while not found():
             log = (self._directory / "log").read_text()
             assert time.monotonic() < deadline, f"{what} did not come\n{log[-3000:]}"
-            time.sleep(LOOK_S)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(LOOK_S)
+            assert self._process.poll() is None, log[-3000:]
 
     def asked(self, expression: str) -> list[dict[str, Any]]:
         """The series that this expression has now."""
@@ -108,7 +111,6 @@ class Prometheus:
             connection.close()
 
     def _status(self, path: str) -> int:
-        assert self._process.poll() is None, (self._directory / "log").read_text()[-3000:]
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
         try:
             connection.request("GET", path)

@@ -76,6 +76,14 @@ class Scene:
         for alert in alerts:
             expression = f'ALERTS{{alertname="Reconciler{alert}", alertstate="firing"}}'
             self.prometheus.until(lambda asked=expression: self.prometheus.asked(asked), alert)
+            for said in self.summaries(alert):
+                assert re.fullmatch(r"[^<{}]+\.", said), said
+
+    def summaries(self, alert: str) -> list[str]:
+        """What a person is told, with the numbers in it; a template that is wrong says so in the text."""
+        active = self.prometheus.get("/api/v1/alerts")["data"]["alerts"]
+        names = [(one["labels"]["alertname"], one["annotations"]["summary"]) for one in active]
+        return [summary for name, summary in names if name == f"Reconciler{alert}"]
 
 
 def manifests_that_go_wrong(scene: Scene) -> None:
