@@ -31,6 +31,7 @@ def _health() -> tuple[Panel, ...]:
             Query("sum(up{OURS})"),
             Limit(1, WELL),
             start=BAD,
+            width=3,
         ),
         number(
             "Last complete pass",
@@ -62,6 +63,7 @@ def _health() -> tuple[Panel, ...]:
             "short",
             Query("sum(reconciler_unknown_outcomes{OURS})"),
             Limit(1, ODD),
+            width=3,
         ),
         number(
             "Explorer out of reach",
@@ -69,6 +71,15 @@ def _health() -> tuple[Panel, ...]:
             "short",
             Query("max(reconciler_circuit_open{OURS})"),
             Limit(1),
+            width=3,
+        ),
+        number(
+            "Paused",
+            "1 while an operator wants nothing submitted: `reconciler get` says who and why.",
+            "short",
+            Query("max(reconciler_paused{OURS})"),
+            Limit(1, ODD),
+            width=3,
         ),
     )
 
