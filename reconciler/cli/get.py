@@ -2,76 +2,147 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from contextlib import closing
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.render import age, complain, say, say_json, table
+from reconciler.cli.data import json_text, yaml_text
+from reconciler.cli.following import changes, items_in
+from reconciler.cli.items import COLUMNS, WIDE, row, updated_s, wide_row
+from reconciler.cli.layout import grid, grid_text
+from reconciler.cli.naming import unknown
 from reconciler.core.item import Item, as_json
-from reconciler.errors import ReconcilerError
-from reconciler.store.reading import Reader
+from reconciler.core.model import State
+from reconciler.core.selector import Selector
+from reconciler.errors import ExitCode
 
-_TITLES = ("NAME", "STATE", "JOB", "STATUS", "GEN", "AGE", "REASON")
+ORDERS: Mapping[str, Callable[[Item], Any]] = {
+    "name": lambda item: item.name,
+    "state": lambda item: list(State).index(item.state),
+    "age": lambda item: -updated_s(item),
+    "job": lambda item: int(item.job_id or -1),
+    "workflow": lambda item: int(item.workflow_id or -1),
+    "path": lambda item: item.path,
+    "reason": lambda item: item.reason,
+}
+"""By what items may be sorted; ages begin with the youngest, and where it decides nothing, names do."""
+
+_ROWS = {"table": (COLUMNS, row), "wide": (WIDE, wide_row)}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which items are wanted, and in which order; what is empty leaves all."""
+
+    names: frozenset[str]
+    selector: Selector
+    states: frozenset[State]
+    order: str
+
+    def answer(self, items: Iterable[Item]) -> list[Item]:
+        """The items that are wanted, in order."""
+        wanted = [item for item in items if self._wants(item)]
+        return sorted(wanted, key=ORDERS[self.order])
+
+    def _wants(self, item: Item) -> bool:
+        return (
+            (not self.names or item.name in self.names)
+            and (not self.states or item.state in self.states)
+            and self.selector.selects(item.labels)
+        )
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@options.output("table", "json", "name")
+@options.names
+@options.selector
+@options.states
+@click.option("--sort-by", type=click.Choice(list(ORDERS)), default="name", help="The order of the rows.")
+@click.option("-w", "--watch", is_flag=True, help="Stay, and add each change, until interrupted.")
+@options.output("table", "wide", "json", "yaml", "name")
 @options.config
-@options.state
 @options.sandbox
-def get(names: Sequence[str], output: str, config: Path | None, state: str | None, sandbox: bool) -> int:
+def get(
+    names: Sequence[str],
+    selector: Selector,
+    state: options.StatesOrFile,
+    sort_by: str,
+    watch: bool,
+    output: str,
+    config: Path | None,
+    sandbox: bool,
+) -> int:
     """Show each manifest's newest run: its state, its job, and why."""
-    settings = options.settings_of(config, sandbox, state=state)
-    items = _items(settings.state, names)
+    settings = options.settings_of(config, sandbox, state=state.file)
+    question = Question(frozenset(names), selector, state.states, sort_by)
+    if watch:
+        _watch(settings.state, question, output)
+    known = items_in(settings.state)
+    items = question.answer(known)
+    _print(items, output)
+    strangers = sorted(set(names) - {item.name for item in known})
+    if strangers:
+        raise unknown(strangers, [item.name for item in known])
+    if not items and output in _ROWS:
+        _say_why_empty(is_known=bool(known))
+    return ExitCode.DONE
+
+
+def _print(items: Sequence[Item], output: str) -> None:
     match output:
         case "json":
-            say_json({"items": [as_json(it) for it in items]})
+            click.echo(json_text({"items": [as_json(item) for item in items]}))
+        case "yaml":
+            click.echo(yaml_text({"items": [as_json(item) for item in items]}))
         case "name":
             for item in items:
                 say(item.name)
         case _:
-            _print_table(items)
-    _complain_of_strangers(names, items)
-    return 0
+            _print_table(items, output)
 
 
-def _items(state: Path, names: Sequence[str]) -> list[Item]:
-    if not state.exists():
-        return []
-    with closing(Reader.open(state)) as reader:
-        return [item for item in reader.items() if not names or item.name in names]
-
-
-def items_table(items: Sequence[Item]) -> str:
-    """One line a name, for a person."""
-    return table(_TITLES, (_row(item) for item in items), flexible=len(_TITLES) - 1)
-
-
-def _print_table(items: Sequence[Item]) -> None:
+def _print_table(items: Sequence[Item], output: str) -> None:
+    columns, row_of = _ROWS[output]
     if items:
-        say(items_table(items))
+        click.echo(grid_text(columns, [row_of(item) for item in items]))
+
+
+def _say_why_empty(*, is_known: bool) -> None:
+    if is_known:
+        click.echo("no manifest is as you ask; `reconciler get` lists all", err=True)
         return
     complain("nothing is known yet; `reconciler plan` shows what would be submitted")
     if options.SANDBOX_STATE.exists():
         complain("what the sandbox did: `reconciler get --sandbox`")
 
 
-def _row(item: Item) -> tuple[str, ...]:
-    since_s = time.time() - datetime.fromisoformat(item.updated_at).timestamp()
-    generation = "-" if item.generation is None else str(item.generation)
-    status = str(item.job_status) if item.job_status else "-"
-    return (item.name, str(item.state), item.job_id or "-", status, generation, age(since_s), item.reason)
+def _watch(state: Path, question: Question, output: str) -> NoReturn:
+    """Print what is wanted, and each change of it: a row, a document or a name."""
+    is_titled = False
+    for known, news in changes(state):
+        items = question.answer(known)
+        fresh = [item for item in items if item.name in news]
+        if output in _ROWS and fresh:
+            columns, row_of = _ROWS[output]
+            made = grid(columns, map(row_of, items))
+            lines = [] if is_titled else [made.titles()]
+            click.echo("\n".join([*lines, *(made.row(row_of(item)) for item in fresh)]))
+            is_titled = True
+        else:
+            for item in fresh:
+                click.echo(_alone(item, output))
+    raise AssertionError("a state is followed until somebody interrupts")
 
 
-def _complain_of_strangers(names: Sequence[str], items: Sequence[Item]) -> None:
-    strangers = sorted(set(names) - {item.name for item in items})
-    if strangers:
-        raise ReconcilerError(
-            f"no manifest is known under {', '.join(strangers)}; `reconciler get` lists all"
-        )
+def _alone(item: Item, output: str) -> str:
+    """One item among others that come later: JSON is one line, YAML a document of its own."""
+    match output:
+        case "json":
+            return json_text(as_json(item), indent=None)
+        case "yaml":
+            return "---\n" + yaml_text(as_json(item))
+        case _:
+            return item.name

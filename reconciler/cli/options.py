@@ -3,16 +3,73 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from reconciler.core.model import State
+from reconciler.core.selector import Selector, SelectorError, selector_of
+from reconciler.errors import ReconcilerError
 from reconciler.settings import Settings, load
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class StatesOrFile:
+    """What was given by `--state` where it has two meanings: states to look for, and a file."""
+
+    states: frozenset[State] = frozenset()
+    file: str | None = None
+
+
+def _selector(_: click.Context, __: click.Parameter, text: str) -> Selector:
+    try:
+        return selector_of(text)
+    except SelectorError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _states(_: click.Context, __: click.Parameter, given: Sequence[str]) -> StatesOrFile:
+    """States by their words, in small or capital letters, and the path of a file.
+
+    What looks like neither is a misspelt word: a file beside us is written with its directory, `./file`.
+    """
+    words = {state.lower(): state for state in State}
+    files = [text for text in given if text.lower() not in words]
+    for text in files:
+        if not {"/", "."} & set(text):
+            raise click.BadParameter(f"{text!r} is no state ({', '.join(State)}) and no path of a file")
+    states = frozenset(words[text.lower()] for text in given if text.lower() in words)
+    return StatesOrFile(states, files[-1] if files else None)
+
+
+def _complete_states(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    return [str(state) for state in State if state.lower().startswith(begun.lower())]
+
+
+def complete_names(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    """The names in the state that begin so, for a shell; none where it cannot be read."""
+    from reconciler.store.reading import Reader
+
+    given = context.params
+    file = given.get("state")
+    try:
+        settings = settings_of(
+            given.get("config"),
+            bool(given.get("sandbox")),
+            state=file.file if isinstance(file, StatesOrFile) else file,
+        )
+        with closing(Reader.open(settings.state)) as reader:
+            return [name for name in sorted(reader.sightings()) if name.startswith(begun)]
+    except (ReconcilerError, sqlite3.Error, OSError):
+        return []
+
 
 config = click.option(
     "--config",
@@ -23,6 +80,25 @@ config = click.option(
 jobs_dir = click.option("--jobs-dir", metavar="DIR", help="The directory of manifests.")
 state = click.option("--state", metavar="FILE", help="The file that remembers every run.")
 sandbox = click.option("--sandbox", is_flag=True, help="Use the state of `run --sandbox`.")
+
+selector = click.option(
+    "-l",
+    "--selector",
+    metavar="SELECTOR",
+    default="",
+    callback=_selector,
+    help="Labels, as in `a=b,c in (d,e),!f`.",
+)
+states = click.option(
+    "--state",
+    metavar="STATE|FILE",
+    multiple=True,
+    callback=_states,
+    shell_complete=_complete_states,
+    help="Only names in this state, such as Held; or the file that remembers every run.",
+)
+names = click.argument("names", nargs=-1, shell_complete=complete_names)
+name = click.argument("name", shell_complete=complete_names)
 
 SANDBOX_STATE = Path(".reconciler/sandbox/state.db")
 

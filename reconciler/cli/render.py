@@ -37,6 +37,8 @@ def say_json(value: object) -> None:
 
 def width_of(text: str) -> int:
     """How many columns of a terminal the text takes: wide East Asian letters take two, marks none."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
         for letter in text
@@ -56,15 +58,26 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], flexible: int) -
 def age(seconds: float) -> str:
     """How long ago, as kubectl says it: the largest unit, and the next where it tells something."""
     whole = max(0, int(seconds))
+    minutes, hours, days, years = whole // 60, whole // 3600, whole // 86400, whole // (365 * 86400)
     if whole < 120:
         return f"{whole}s"
-    if whole < 600:
-        return f"{whole // 60}m{whole % 60}s" if whole % 60 else f"{whole // 60}m"
-    if whole < 3 * 3600:
-        return f"{whole // 60}m"
-    if whole < 48 * 3600:
-        return f"{whole // 3600}h"
-    return f"{whole // 86400}d"
+    if minutes < 10:
+        return _two(minutes, "m", whole % 60, "s")
+    if minutes < 180:
+        return f"{minutes}m"
+    if hours < 8:
+        return _two(hours, "h", minutes % 60, "m")
+    if hours < 48:
+        return f"{hours}h"
+    if days < 8:
+        return _two(days, "d", hours % 24, "h")
+    if years < 2:
+        return f"{days}d"
+    return _two(years, "y", days % 365, "d") if years < 8 else f"{years}y"
+
+
+def _two(count: int, unit: str, rest: int, smaller: str) -> str:
+    return f"{count}{unit}{rest}{smaller}" if rest else f"{count}{unit}"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -62,7 +62,9 @@ def selector_of(text: str) -> Selector:
     while reading.takes(","):
         requirements.append(_requirement(reading))
     if reading.token:
-        raise reading.wrong("a comma" if requirements[-1].values is not None else "=, !=, in, notin or a comma")
+        raise reading.wrong(
+            "a comma" if requirements[-1].values is not None else "=, !=, in, notin or a comma"
+        )
     return Selector(tuple(requirements))
 
 
@@ -75,12 +77,13 @@ class _Reading:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._end = 0
+        self._begin = self._end = 0
+        self.token = ""
         self.advance()
 
     def advance(self) -> str:
         """The token that comes next, taken."""
-        taken = self.token if self._end else ""
+        taken = self.token
         found = _TOKEN.match(self._text, self._end)
         assert found  # noqa: S101 - the last alternatives take whatever stands there, and the end
         self.token, self._begin, self._end = found[1], found.start(1), found.end()

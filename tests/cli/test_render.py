@@ -69,10 +69,18 @@ def test_what_fits_is_not_cut(terminal: pytest.MonkeyPatch) -> None:
         (599, "9m59s"),
         (600, "10m"),
         (3 * 3600 - 1, "179m"),
+        (192, "3m12s"),
         (3 * 3600, "3h"),
+        (7 * 3600 + 59 * 60 + 59, "7h59m"),
+        (8 * 3600, "8h"),
         (48 * 3600 - 1, "47h"),
         (48 * 3600, "2d"),
+        (52 * 3600, "2d4h"),
+        (8 * 86400 - 1, "7d23h"),
+        (8 * 86400, "8d"),
         (400 * 86400, "400d"),
+        (731 * 86400, "2y1d"),
+        (9 * 365 * 86400, "9y"),
     ],
 )
 def test_an_age_is_said_in_its_largest_unit(seconds: float, shown: str) -> None:

@@ -115,6 +115,9 @@ def test_what_is_written_is_what_is_read(requirements: list[Requirement]) -> Non
 def test_any_text_is_a_selector_or_told(text: str, labels: Mapping[str, str]) -> None:
     try:
         selector_of(text).selects(labels)
-    except SelectorError as error:
-        assert 1 <= error.column <= len(text) + 1
-        assert "\x1b" not in str(error)
+    except SelectorError as wrong:
+        found = wrong
+    else:
+        return
+    assert 1 <= found.column <= len(text) + 1
+    assert "\x1b" not in str(found)

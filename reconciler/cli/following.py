@@ -1,0 +1,61 @@
+"""The items of a state: once, or again and again as it changes, for commands that stay."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+from reconciler.core.item import Item
+from reconciler.core.model import Name
+from reconciler.errors import StateUnusable
+from reconciler.store.reading import Reader
+
+LOOK_S = 0.25
+"""How often the state is looked at: asking SQLite whether another process wrote costs some microseconds."""
+
+
+def items_in(state: Path) -> list[Item]:
+    """Every item of this state, by name; none, if there is no such file."""
+    if not state.exists():
+        return []
+    with closing(Reader.open(state)) as reader:
+        return list(reader.items())
+
+
+def changes(
+    state: Path, pause: Callable[[], None] = lambda: time.sleep(LOOK_S)
+) -> Iterator[tuple[list[Item], frozenset[Name]]]:
+    """Every item, with the names that are news: first all of them. Goes on for as long as it is asked.
+
+    A state that does not exist yet has none; one that is put in the place of another is followed on.
+    """
+    before: dict[Name, Item] = {}
+    for items in _versions(state, pause):
+        now = {item.name: item for item in items}
+        news = frozenset(name for name, item in now.items() if before.get(name) != item)
+        if news or not before:
+            yield items, news
+        before = now
+
+
+def _versions(state: Path, pause: Callable[[], None]) -> Iterator[list[Item]]:
+    """Every item, again each time that somebody wrote the state, or put another in its place."""
+    if not state.exists():
+        yield []
+    while True:
+        with suppress(StateUnusable, FileNotFoundError):  # not there yet, or only half there
+            yield from _of_one_file(state, pause)
+        pause()
+
+
+def _of_one_file(state: Path, pause: Callable[[], None]) -> Iterator[list[Item]]:
+    """The same for as long as the state stays this file."""
+    inode = state.stat().st_ino
+    with closing(Reader.open(state)) as reader:
+        version = None
+        while state.stat().st_ino == inode:
+            if version != (version := reader.data_version()):
+                yield list(reader.items())
+            pause()

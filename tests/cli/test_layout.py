@@ -1,0 +1,134 @@
+"""Tables and paragraphs that fit the terminal, and colours that stay off where they are not wanted."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.cli.layout import (
+    Column,
+    Cut,
+    Tone,
+    Toned,
+    cut,
+    fitted,
+    grid,
+    grid_text,
+    is_coloured,
+    painted,
+    wrapped,
+)
+from reconciler.cli.render import width_of
+
+NAMES = (Column("NAME", Cut.MIDDLE), Column("STATE"), Column("REASON", Cut.END))
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A terminal of 40 columns."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return monkeypatch
+
+
+def test_without_a_terminal_nothing_is_cut_and_nothing_coloured() -> None:
+    long = "n" * 253
+    assert grid_text(NAMES, [(long, Toned("Held", Tone.BAD), "why")]).splitlines() == [
+        f"NAME{' ' * 249}  STATE  REASON",
+        f"{long}  Held   why",
+    ]
+
+
+def test_on_a_terminal_the_longest_columns_give_way(terminal: pytest.MonkeyPatch) -> None:
+    [_, row] = grid_text(NAMES, [("short", "Held", "it goes on and on and on and on")]).splitlines()
+    assert row == "short  Held   it goes on and on and on …"
+    [_, row] = grid_text(NAMES, [("a-name-that-goes-on-to-its-end", "Held", "why")]).splitlines()
+    assert row == "a-name-that-…n-to-its-end  Held   why"
+    [_, row] = grid_text(NAMES, [("n" * 30, "Held", "r" * 30)]).splitlines()
+    assert row == "nnnnnnnn…nnnnnnn  Held   rrrrrrrrrrrrrr…"
+
+
+def test_a_row_is_never_longer_than_the_terminal(terminal: pytest.MonkeyPatch) -> None:
+    terminal.setenv("COLUMNS", "12")
+    lines = grid_text(NAMES, [("n" * 30, "Interrupted", "r" * 30)]).splitlines()
+    assert lines == ["NAME      S…", "nnnnnnn…  I…"]
+
+
+def test_an_indent_counts(terminal: pytest.MonkeyPatch) -> None:
+    lines = grid_text(NAMES, [("n" * 30, "Held", "r" * 30)], indent=4).splitlines()
+    assert {len(line) for line in lines} <= set(range(41))
+    assert all(line.startswith("    ") for line in lines)
+
+
+def test_rows_that_come_later_keep_the_columns(terminal: pytest.MonkeyPatch) -> None:
+    made = grid(NAMES, [("name", "Held", "why")])
+    assert made.row(("a-longer-name", "Running", "x")).replace("\x1b", "") == "a-l…  Runn…  x"
+
+
+def test_colours_stand_around_the_text_and_not_in_the_widths(terminal: pytest.MonkeyPatch) -> None:
+    [_, row] = grid_text(NAMES, [("a", Toned("Held", Tone.BAD), "why")]).splitlines()
+    assert row == "a     \x1b[31mHeld \x1b[0m  why"
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_colours_may_be_unwanted(terminal: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    assert is_coloured()
+    terminal.setenv(variable, value)
+    assert not is_coloured()
+    assert painted("x\x1b[2J", Tone.GOOD) == "x\\u001b[2J"
+    terminal.setenv("NO_COLOR", "")
+    terminal.setenv("TERM", "xterm")
+    assert painted("x", Tone.GOOD) == "\x1b[32mx\x1b[0m"
+    assert painted("x", None) == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "where", "shown"),
+    [
+        ("short", 5, Cut.END, "short"),
+        ("longer", 5, Cut.END, "long…"),
+        ("longer", 1, Cut.END, "…"),
+        ("蒂姆邓肯", 5, Cut.END, "蒂姆…"),
+        ("蒂姆邓肯", 6, Cut.END, "蒂姆…"),
+        ("abcdefghijklmnopqrstuvwxyz", 16, Cut.MIDDLE, "abcdefgh…tuvwxyz"),
+        ("abcdefghijklmnopqrstuvwxyz", 9, Cut.MIDDLE, "abcdefgh…"),
+    ],
+)
+def test_a_cut_is_marked(text: str, width: int, where: Cut, shown: str) -> None:
+    assert cut(text, width, where) == shown
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), st.booleans()), min_size=1, max_size=8), st.integers(1, 220))
+def test_columns_that_can_fit_do_and_none_grows(columns: list[tuple[int, bool]], width: int) -> None:
+    widths, shrinks = [it[0] for it in columns], [it[1] for it in columns]
+    found = fitted(widths, shrinks, width)
+    gaps = 2 * (len(widths) - 1)
+    least = gaps + sum(min(one, 8) if may else one for one, may in columns)
+    assert all(now <= before for now, before in zip(found, widths, strict=True))
+    assert all(now == before for now, (before, may) in zip(found, columns, strict=True) if not may)
+    if least <= width:
+        assert gaps + sum(found) <= width
+        assert gaps + sum(found) == width or found == widths
+
+
+@given(st.text(max_size=60), st.integers(1, 40), st.sampled_from(Cut))
+def test_what_is_cut_fits(text: str, width: int, where: Cut) -> None:
+    assert width_of(cut(text, width, where)) <= width
+
+
+def test_a_paragraph_is_wrapped_at_its_words(terminal: pytest.MonkeyPatch) -> None:
+    shown = wrapped("one two three four five six seven eight", first="Why:  ", indent="      ")
+    assert shown.splitlines() == ["Why:  one two three four five six seven", "      eight"]
+
+
+def test_a_word_that_fits_no_line_is_broken(terminal: pytest.MonkeyPatch) -> None:
+    shown = wrapped(f"see {'x' * 60} there", first="> ", indent="  ")
+    assert shown.splitlines() == ["> see", f"  {'x' * 38}", f"  {'x' * 22} there"]
+    assert wrapped("x" * 38, first="> ", indent="  ") == f"> {'x' * 38}"
+
+
+def test_a_paragraph_without_a_terminal_is_one_line() -> None:
+    assert wrapped(f"one {'x' * 200}\n", first="> ", indent="  ") == f"> one {'x' * 200}\\u000a"
