@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": ("reconciler.cli.plan", "plan"),
     "get": ("reconciler.cli.get", "get"),
     "describe": ("reconciler.cli.describe", "describe"),
+    "results": ("reconciler.cli.results", "results"),
     "approve": ("reconciler.cli.operate", "approve"),
     "baseline": ("reconciler.cli.operate", "baseline"),
     "resolve": ("reconciler.cli.resolve", "resolve"),

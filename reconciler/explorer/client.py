@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from reconciler.core.model import Job, JobId, Task, WorkflowId
 from reconciler.core.outcome import (
@@ -35,6 +35,7 @@ from reconciler.explorer.jobs import (
     is_workflow_id,
     listing_in,
 )
+from reconciler.explorer.results import Rows, rows_in
 from reconciler.explorer.secret import Secret
 from reconciler.explorer.session import Session
 from reconciler.explorer.tls import Identity
@@ -147,6 +148,12 @@ class Explorer:
         """One job with its tasks. Raises ExplorerError, also for a job that does not exist."""
         request = Request("detail", "GET", f"jobs/{int(job_id)}", limit=LARGE_REPLY)
         return await self._ask(request, lambda data: detail_in(data, job_id))
+
+    async def sample_result(self, job_id: JobId, task_id: str, limit: int) -> Rows:
+        """The first rows of a task's result, at most `limit`. Raises ExplorerError."""
+        path = f"jobs/{int(job_id)}/tasks/{quote(task_id, safe='')}/sample_result?limit={int(limit)}"
+        found = await self._ask(Request("sample", "GET", path, limit=LARGE_REPLY), rows_in)
+        return found[:limit]  # whatever the server thinks of limits
 
     async def cancel(self, job_id: JobId) -> bool:
         """Ask for a job to be stopped; False if the server says that it was not. Raises ExplorerError."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from ssl import SSLContext, SSLError
 from typing import Any
@@ -27,6 +27,9 @@ from reconciler.sandbox.wire import RefusedError, Reply, Request
 
 USER = PASSWORD = "sandbox"  # noqa: S105 - guards nothing
 PAGE_SIZE_CAP = 100
+
+URL_FILE = "url"
+"""Where, in its directory, a sandbox says at which address it listens, for as long as it does."""
 
 
 class Sandbox:
@@ -160,7 +163,8 @@ async def serve(
         )
         sandbox = Sandbox(ledger, faults, sessions, explorer, clock)
         async with _listening(sandbox, host, port, tls):
-            yield sandbox
+            with _announced(directory / URL_FILE, sandbox.base_url):
+                yield sandbox
 
 
 @asynccontextmanager
@@ -175,6 +179,15 @@ async def _listening(sandbox: Sandbox, host: str, port: int, tls: SSLContext | N
         server.close()
         await sandbox.close()
         await server.wait_closed()
+
+
+@contextmanager
+def _announced(file: Path, url: str) -> Iterator[None]:
+    file.write_text(f"{url}\n")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 async def run_until_stopped(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 ROOT = "/api-open/v1"
 PATIENCE_S = 30.0
@@ -108,6 +108,15 @@ class OtherExplorer:
 
     stops_s: float = 0.1
     """How long a job is `Stopping`."""
+
+    tasks_of: Callable[[Job], dict[str, str]] = lambda _job: {
+        "query_1": "Query",
+        "analytics_pagerank_1": "PageRank",
+    }
+    """The tasks of a job: ID and name."""
+
+    rows: dict[str, list[list[str]]] = field(default_factory=dict)
+    """What each task found, whichever job it belongs to."""
 
     instead_of_login: Callable[[str], Answer | None] = lambda _authorization: None
     instead_of_reading: Callable[[str, str], Answer | None] = lambda _path, _cookie: None
@@ -241,8 +250,7 @@ class OtherExplorer:
 
     def shown_tasks(self, job: Job) -> list[dict[str, Any]]:
         times = {"runBeginTime": "2024-05-01T10:00:00.000Z", "runEndTime": "2024-05-01T10:00:07.000Z"}
-        names = {"query_1": "Query", "analytics_pagerank_1": "PageRank"}
-        status = self.status_of(job)
+        names, status = self.tasks_of(job), self.status_of(job)
         return [{"id": task, "name": name, "status": status, **times} for task, name in names.items()]
 
 
@@ -315,6 +323,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._list(parts[1], query)
         if len(parts) == 1:
             return self._list(None, query)
+        if len(parts) == 5 and (parts[2], parts[4]) == ("tasks", "sample_result"):
+            return self._sample(parts[1], unquote(parts[3]), int(query.get("limit", 10)))
         return self._detail(parts[1])
 
     def _remember(self, path: str) -> None:
@@ -358,6 +368,13 @@ class _Handler(BaseHTTPRequestHandler):
             return self._say(refusal(50004001, "ErrInternalDatabase"))
         data = {**self.explorer.shown(job), "tasks": self.explorer.shown_tasks(job)}
         return self._say(Reply(200, {"code": 0, "data": data}))
+
+    def _sample(self, job_id: str, task_id: str, limit: int) -> None:
+        job = self.explorer.job(job_id)
+        if job is None or task_id not in self.explorer.tasks_of(job):
+            return self._say(refusal(50004001, "ErrInternalDatabase"))
+        items = self.explorer.rows.get(task_id, [])[:limit]
+        return self._say(Reply(200, {"code": 0, "data": {"items": items}, "message": "Success"}))
 
     def _has_session(self) -> bool:
         cookie = self.headers.get("Cookie", "")
