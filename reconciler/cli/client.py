@@ -65,9 +65,9 @@ async def asking(settings: Settings, *, is_sandbox: bool) -> AsyncIterator[Explo
 
 def told(error: ExplorerError) -> ReconcilerError:
     """The same for the person who started the command, with the exit status that belongs to it."""
-    if isinstance(error.failure, Unreachable):
-        return ExplorerSilent(f"{error}. `reconciler doctor` looks into it")
-    return ReconcilerError(f"{error}. `reconciler doctor` looks into it")
+    return (
+        ExplorerSilent(str(error)) if isinstance(error.failure, Unreachable) else ReconcilerError(str(error))
+    )
 
 
 @asynccontextmanager

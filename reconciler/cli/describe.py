@@ -36,7 +36,7 @@ class _Described:
 
 
 @click.command()
-@click.argument("name")
+@options.name
 @options.output("text", "json")
 @options.config
 @options.state

@@ -18,6 +18,7 @@ from reconciler.cli.render import complain
 from reconciler.errors import ExitCode, ReconcilerError
 
 COMMANDS = {
+    "init": ("reconciler.cli.init", "init"),
     "run": ("reconciler.cli.run", "run"),
     "validate": ("reconciler.cli.validate", "validate"),
     "plan": ("reconciler.cli.plan", "plan"),
@@ -32,8 +33,10 @@ COMMANDS = {
     "pause": ("reconciler.cli.steer", "pause"),
     "resume": ("reconciler.cli.steer", "resume"),
     "backup": ("reconciler.cli.backup", "backup"),
+    "doctor": ("reconciler.cli.doctor", "doctor"),
     "schema": ("reconciler.cli.about", "schema"),
     "sandbox": ("reconciler.cli.run", "sandbox"),
+    "completion": ("reconciler.cli.completion", "completion"),
     "version": ("reconciler.cli.about", "version"),
 }
 """Each command's module and name, in the order in which help lists them: that of a first day's use."""

@@ -41,11 +41,15 @@ class NoReply:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole HTTP reply. `retry_after_s` is its `Retry-After` in seconds from its arrival, if it has one."""
+    """A whole HTTP reply. `retry_after_s` is its `Retry-After` in seconds from its arrival, if it has one.
+
+    `date_ms` is what its `Date` says of the server's clock: for people, and no part of any decision.
+    """
 
     status: int
     body: bytes = field(repr=False)
     retry_after_s: float | None = None
+    date_ms: int | None = field(default=None, compare=False)
 
 
 Exchange = NotSent | NoReply | Reply

@@ -19,6 +19,7 @@ from reconciler.core.outcome import (
     NotCreated,
     Receipt,
     Refused,
+    Reply,
     SessionLost,
     Throttled,
     Unreachable,
@@ -161,6 +162,20 @@ class Explorer:
             "cancel", "PUT", f"jobs/{int(job_id)}/cancel", b"", "application/x-www-form-urlencoded"
         )
         return await self._ask(request, is_success_in)
+
+    async def clock_ms(self) -> int | None:
+        """What the server's clock says, to the second; None if it does not. Raises ExplorerError.
+
+        It takes a session and one small listing, so it shows as well that both are to be had.
+        """
+        token = await self._session.token()
+        if not isinstance(token, Secret):
+            raise ExplorerError(token)
+        exchange = await self._transport.exchange(Request("list", "GET", "jobs?page=1&pageSize=1"), token)
+        found = answer(exchange)
+        if not isinstance(found, bytes):
+            raise ExplorerError(found)
+        return exchange.date_ms if isinstance(exchange, Reply) else None
 
     async def aclose(self) -> None:
         """End the use of this client. Nothing stays open between exchanges, so nothing needs to be closed."""

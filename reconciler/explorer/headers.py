@@ -1,4 +1,4 @@
-"""The two reply headers that mean something to us, from their texts to values. Pure; all else is unread."""
+"""The three reply headers that mean something to us, from their texts to values. Pure; all else is unread."""
 
 from __future__ import annotations
 
@@ -50,6 +50,14 @@ def retry_after_s(value: str | None, now_s: float, server_date: str | None = Non
         return None
     sent = _date_in(server_date) if server_date and len(server_date) <= _LONGEST_DATE else None
     return min(max(date.timestamp() - (sent.timestamp() if sent else now_s), 0.0), LONGEST_PAUSE_S)
+
+
+def date_ms(value: str | None) -> int | None:
+    """The time that a `Date` header says (RFC 9110, 6.6.1), to the second; None for nonsense."""
+    if value is None or len(value) > 64:
+        return None
+    date = _date_in(value.strip())
+    return None if date is None else int(date.timestamp()) * 1000
 
 
 def _date_in(text: str) -> datetime | None:

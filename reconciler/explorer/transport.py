@@ -22,9 +22,8 @@ from typing import Any, cast
 import httpx
 
 from reconciler.core.outcome import Exchange, NoReply, NotSent, Reply, code_of
-from reconciler.explorer.headers import COOKIE, retry_after_s, token_in
-from reconciler.explorer.secret import Secret, without_tokens
-from reconciler.explorer.tls import Identity, NoTrust, Trust
+from reconciler.explorer.headers import COOKIE, date_ms, retry_after_s, token_in
+from reconciler.explorer.secret import MASK, Secret
 
 ROOT = "/api-open/v1/"
 TIMEOUT_S = 30.0
@@ -204,7 +203,7 @@ async def _received(response: httpx.Response, limit: int) -> tuple[Exchange, Sec
                 return NoReply(f"the reply is longer than {limit} bytes"), None
     pause_s = retry_after_s(headers.get("retry-after"), time.time(), headers.get("date"))
     token = token_in(headers.get_list("set-cookie"))
-    return Reply(response.status_code, bytes(body), pause_s), token
+    return Reply(response.status_code, bytes(body), pause_s, date_ms(headers.get("date"))), token
 
 
 def _without(secret: Secret, exchange: Exchange) -> Exchange:

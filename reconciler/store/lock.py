@@ -47,6 +47,24 @@ def lock_path(state: Path) -> Path:
     return state.with_name(state.name + ".lock")
 
 
+def holder_now(state: Path) -> str | None:
+    """Who has the state now, as a phrase for a person; None if nobody has. Writes nothing.
+
+    Raises OSError if the lock's file cannot be read.
+    """
+    try:
+        descriptor = os.open(lock_path(state), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return holder_of(state)
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def holder_of(state: Path) -> str:
     """Who holds the lock, as a phrase for a person; the file may be half written, so this never fails."""
     try:

@@ -146,7 +146,6 @@ def test_an_explorer_out_of_reach_has_a_status_of_its_own(
     ended = known("results", "a")
     assert ended.status == 69
     assert ended.err.startswith("error: Explorer cannot be reached: ")
-    assert "`reconciler doctor`" in ended.err
 
 
 def test_an_answer_that_is_none_is_told(known: Command, explorer: OtherExplorer) -> None:

@@ -1,4 +1,4 @@
-"""The two headers that mean something: which token is taken, and how long a pause is believed."""
+"""The headers that mean something: which token is taken, how long a pause is believed, what the time is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.explorer.headers import LONGEST_PAUSE_S, retry_after_s, token_in
+from reconciler.explorer.headers import LONGEST_PAUSE_S, date_ms, retry_after_s, token_in
 
 NOW_S = 784_111_777.0
 """Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110."""
@@ -87,3 +87,19 @@ def test_a_date_is_measured_by_the_clock_of_the_server_that_says_it(
 def test_no_text_makes_a_pause_endless_or_the_parser_fall(value: str) -> None:
     seconds = retry_after_s(value, NOW_S)
     assert seconds is None or 0 <= seconds <= LONGEST_PAUSE_S
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777_000),
+        (" Sun, 06 Nov 1994 08:49:37 GMT ", 784_111_777_000),
+        ("Sun, 06 Nov 1994 08:49:37", 784_111_777_000),
+        (None, None),
+        ("", None),
+        ("yesterday", None),
+        ("9" * 65, None),
+    ],
+)
+def test_a_date_says_what_the_servers_clock_says(value: str | None, found: int | None) -> None:
+    assert date_ms(value) == found
