@@ -18,6 +18,7 @@ def yaml_text(value: Any) -> str:
     """The value as one YAML document, without its last line break; harmless in the same way."""
     import yaml
 
+    value = json.loads(json.dumps(value))  # a text with a class of its own is a text
     text: str = yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=10_000)
     if any(plain(line) != line for line in text.split("\n")):
         text = yaml.safe_dump(value, allow_unicode=False, sort_keys=False, width=10_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -42,10 +43,14 @@ def changes(
 
 def _versions(state: Path, pause: Callable[[], None]) -> Iterator[list[Item]]:
     """Every item, again each time that somebody wrote the state, or put another in its place."""
-    if not state.exists():
+    if state.exists():
+        Reader.open(state).close()  # what is no state now is told, and not waited for
+    else:
         yield []
     while True:
-        with suppress(StateUnusable, FileNotFoundError):  # not there yet, or only half there
+        with suppress(
+            StateUnusable, sqlite3.DatabaseError, FileNotFoundError
+        ):  # not there yet, or only half there
             yield from _of_one_file(state, pause)
         pause()
 

@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import Any
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.render import complain, say, say_json, table
-from reconciler.core.plain import plain
-from reconciler.core.plan import Action, Claim, GiveUp, Nothing, Plan, Submit, Wait
-from reconciler.core.reason import Reason
+from reconciler.cli.data import json_text
+from reconciler.cli.layout import Cut, Tone, cut, painted, terminal_width, wrapped
+from reconciler.cli.markdown import markdown_of
+from reconciler.cli.planned import PENDING, Row, changed_names, counts_of, rows_of, summary
+from reconciler.cli.render import age, plain, width_of
+from reconciler.core.item import rfc3339
 from reconciler.engine.planning import Planning, plan_tree
 from reconciler.errors import ExitCode
 from reconciler.settings import Settings
 from reconciler.store.reading import Reader
 
-_WILL_HAPPEN = ("submit", "give up")
-_PENDING = (*_WILL_HAPPEN, "wait")
+_TONES = {
+    "submit": Tone.GOOD,
+    "cancel": Tone.BAD,
+    "give up": Tone.CARE,
+    "cancelling": Tone.CARE,
+    "unknown": Tone.CARE,
+    "held": Tone.CARE,
+    "missing": Tone.CARE,
+    "invalid": Tone.BAD,
+}
+_TONE_OF_LINE = {"-": Tone.BAD, "+": Tone.GOOD}
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A plan, its rows, and when it was made."""
+
+    planning: Planning
+    rows: Sequence[Row]
+    now_ms: int
 
 
 @click.command()
-@options.output("text", "json")
+@options.output("text", "json", "markdown")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if anything is pending.")
 @options.config
 @options.jobs_dir
@@ -39,92 +60,144 @@ def plan(
     state: str | None,
     sandbox: bool,
 ) -> int:
-    """Show what would be submitted, what waits, and why. Writes nothing and asks nobody."""
+    """Show what would be submitted and cancelled, what waits, and why. Writes nothing and asks nobody."""
     settings = options.settings_of(config, sandbox, jobs_dir=jobs_dir, state=state)
-    planning = _planning(settings)
-    if output == "json":
-        say_json(_as_json(planning.plan))
-    else:
-        _print(planning)
+    made = _made(settings)
+    planning = made.planning
+    match output:
+        case "json":
+            click.echo(json_text(_as_json(made)))
+        case "markdown":
+            click.echo(markdown_of(planning, made.rows))
+        case _:
+            _print(made)
     if planning.desired.problems:
         return ExitCode.FAILED
-    is_pending = any(word_of(action) in _PENDING for action in planning.plan.actions)
+    is_pending = any(row.word in PENDING for row in made.rows)
     return ExitCode.PENDING if detailed_exitcode and is_pending else ExitCode.DONE
 
 
-def word_of(action: Action) -> str:
-    """What is going to be done, in a word. What only waits for its first listing will be submitted."""
-    match action:
-        case Claim() | Submit() | Wait(why=Reason.NOT_LISTED):
-            return "submit"
-        case GiveUp():
-            return "give up"
-        case Wait():
-            return "wait"
-        case Nothing(why=Reason.INVALID | Reason.UNREADABLE):
-            return "invalid"
-        case Nothing(why=Reason.UNKNOWN):
-            return "unknown"
-        case Nothing(why=Reason.HELD):
-            return "held"
-        case Nothing():
-            return "nothing"
-        case _:
-            assert_never(action)
-
-
-def _planning(settings: Settings) -> Planning:
+def _made(settings: Settings) -> _Made:
     now_ms = time.time_ns() // 1_000_000
     if not settings.state.exists():
-        return plan_tree(
-            settings.jobs_dir, None, now_ms, settings.max_new, settings.room, policy=settings.allowed
-        )
+        planning = plan_tree(settings.jobs_dir, None, now_ms, settings.max_new, settings.room)
+        return _Made(planning, rows_of(planning, {}), now_ms)
     with closing(Reader.open(settings.state)) as reader:
-        return plan_tree(
-            settings.jobs_dir, reader, now_ms, settings.max_new, settings.room, policy=settings.allowed
+        planning = plan_tree(settings.jobs_dir, reader, now_ms, settings.max_new, settings.room)
+        return _Made(planning, rows_of(planning, reader.last_bodies(changed_names(planning))), now_ms)
+
+
+def _print(made: _Made) -> None:
+    shown = [row for row in made.rows if row.word != "nothing"]
+    for line in _table(shown, made.now_ms):
+        click.echo(line)
+    for problem in made.planning.desired.problems:
+        click.echo(plain(str(problem)), err=True)
+    if shown:
+        click.echo()
+    for line in _notes(made.planning):
+        click.echo(wrapped(line))
+    click.echo(wrapped(summary(counts_of(made.rows, made.planning.desired.nameless))))
+    if made.planning.plan.is_guarded:
+        click.echo(
+            wrapped(f"{_waiting(made.planning)} for you: reconciler approve {made.planning.plan.hash}")
+        )
+    elif made.planning.plan.unapproved or made.planning.plan.unapproved_cancels:
+        click.echo(wrapped(f"Hash: {made.planning.plan.hash}"))
+
+
+def _notes(planning: Planning) -> Iterator[str]:
+    """What has to be said of the plan as a whole."""
+    made, pause = planning.plan, planning.world.pause
+    if pause:
+        why = f": {pause.why}" if pause.why else ""
+        yield (
+            f"Submissions are paused since {rfc3339(pause.since_ms)} by {pause.who}{why}."
+            " `reconciler resume` goes on"
+        )
+    if made.to_list:
+        which = ", ".join(made.to_list[:5]) + (
+            f" and {len(made.to_list) - 5} more" if made.to_list[5:] else ""
+        )
+        yield (
+            f"To be listed first: workflow{'s' if made.to_list[1:] else ''} {which}. Only Explorer knows what"
+            " jobs are there; on a state without any run, manifests of a workflow that has some wait for you"
         )
 
 
-def _print(planning: Planning) -> None:
-    made = planning.plan
-    shown = [action for action in made.actions if word_of(action) != "nothing"]
-    if shown:
-        rows = ((word_of(action), action.name, _reason(action)) for action in shown)
-        say(table(("ACTION", "NAME", "WHY"), rows, flexible=2))
-    for problem in planning.desired.problems:
-        complain(plain(str(problem)))
-    say(_summary(planning))
-    if made.is_guarded:
-        say(f"{len(made.unapproved)} new runs wait for you: reconciler approve {made.hash}")
+def _waiting(planning: Planning) -> str:
+    runs, cancels = len(planning.plan.unapproved), len(planning.plan.unapproved_cancels)
+    parts = [_counted(runs, "new run"), _counted(cancels, "cancel")]
+    return " and ".join(filter(None, parts)) + (" waits" if runs + cancels == 1 else " wait")
 
 
-def _summary(planning: Planning) -> str:
-    counts = Counter(word_of(action) for action in planning.plan.actions)
-    counts["invalid"] += len(planning.desired.nameless)
-    words = {
-        "submit": "to submit",
-        "give up": "to give up",
-        "wait": "waiting",
-        "unknown": "being looked for",
-        "held": "held",
-        "invalid": "invalid",
-    }
-    parts = [f"{counts[word]} {text}" for word, text in words.items() if counts[word] or word == "submit"]
-    return f"Plan: {', '.join(parts)}, {counts['nothing']} with nothing to do."
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}" if count else ""
 
 
-def _reason(action: Action) -> str:
-    detail = action.detail if isinstance(action, Submit | Wait | Nothing) else ""
-    return f"{action.why}: {detail}" if detail else str(action.why)
+def _table(rows: Sequence[Row], now_ms: int) -> Iterator[str]:
+    """Each row with its whole reason, over as many lines as that takes, and with what changed below it."""
+    if not rows:
+        return
+    width = terminal_width()
+    action_width = max(len("ACTION"), *(len(row.word) for row in rows))
+    longest = max(len("NAME"), *(width_of(row.name) for row in rows))
+    name_width = longest if width is None else min(longest, max(8, (width - action_width - 4) * 2 // 5))
+    indent = " " * (action_width + name_width + 4)
+    yield cut(f"{'ACTION':{action_width}}  {'NAME':{name_width}}  WHY", width or len(indent) + 3)
+    for row in rows:
+        name = cut(row.name, name_width, Cut.MIDDLE)
+        head = f"{row.word:{action_width}}  {name:{name_width}}  "
+        text = wrapped(_why(row, now_ms), first=head, indent=indent)
+        yield painted(row.word, _TONES.get(row.word)) + text[len(row.word) :]
+        yield from _changes(row, " " * (action_width + 2), width)
 
 
-def _as_json(made: Plan) -> dict[str, object]:
+def _why(row: Row, now_ms: int) -> str:
+    until = ""
+    if row.until_ms is not None and row.until_ms > now_ms:
+        until = f" (until {rfc3339(row.until_ms)}, in {age((row.until_ms - now_ms) / 1000)})"
+    return row.reason + until + (f"; {row.note}" if row.note else "")
+
+
+def _changes(row: Row, indent: str, width: int | None) -> Iterator[str]:
+    for change in row.changes:
+        for line in change.lines():
+            text = plain(line)
+            if width is not None:
+                text = cut(text, max(8, width - len(indent)))
+            yield indent + painted(text, _TONE_OF_LINE.get(line[:1]))
+
+
+def _as_json(made: _Made) -> dict[str, Any]:
+    planning, plan = made.planning, made.planning.plan
+    pause = planning.world.pause
     return {
-        "hash": made.hash,
-        "isGuarded": made.is_guarded,
-        "unapproved": [{"name": claim.name, "digest": claim.manifest.digest} for claim in made.unapproved],
-        "actions": [
-            {"name": action.name, "action": word_of(action), "reason": _reason(action)}
-            for action in made.actions
+        "hash": plan.hash,
+        "isGuarded": plan.is_guarded,
+        "unapproved": [{"name": claim.name, "digest": claim.manifest.digest} for claim in plan.unapproved],
+        "unapprovedCancels": [
+            {"name": it.name, "jobId": str(it.job_id), "reason": str(it.why)}
+            for it in plan.unapproved_cancels
         ],
+        "toList": list(plan.to_list),
+        "paused": pause and {"by": pause.who, "why": pause.why, "since": rfc3339(pause.since_ms)},
+        "summary": dict(counts_of(made.rows, planning.desired.nameless)),
+        "problems": [str(problem) for problem in planning.desired.problems],
+        "actions": [_row_as_json(row) for row in made.rows],
+    }
+
+
+def _row_as_json(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "action": row.word,
+        "reason": row.reason,
+        "until": None if row.until_ms is None else rfc3339(row.until_ms),
+        "generation": row.key.generation if row.key else None,
+        "attempt": row.key.attempt if row.key else None,
+        "workflowId": row.workflow_id,
+        "jobId": None if row.job_id is None else str(row.job_id),
+        "changes": [{"path": it.place, "before": it.before, "after": it.after} for it in row.changes],
+        "note": row.note or None,
     }

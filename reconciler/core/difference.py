@@ -30,7 +30,7 @@ class Change:
         return ".".join(one if _is_plain(one) else _shown(one) for one in self.path)
 
     def lines(self) -> list[str]:
-        """The change as lines of a diff: `- ` before, `+ ` after. Text of several lines is compared by line."""
+        """The change as lines of a diff: `- ` before, `+ ` after; long text is compared line by line."""
         if isinstance(self.before, str) and isinstance(self.after, str) and "\n" in self.before + self.after:
             before, after = self.before.split("\n"), self.after.split("\n")
             found = list(difflib.unified_diff(before, after, n=1, lineterm=""))[3:]  # without its headings

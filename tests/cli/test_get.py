@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reconciler.core.model import JobId
 from reconciler.core.outcome import Created, NotCreated, Refused, Unclear
@@ -32,7 +33,13 @@ async def some(stage: Stage) -> None:
         await stage.store.record(begun, receipt, now_ms(), 0.0, 60_000)
     held = (await stage.latest("held")).key
     await stage.store.stop_looking(held, "no listing tells it", now_ms())
-    stage.write("later", suspend=True)
+    for name, labels in {
+        "runs": "team: graph",
+        "lost": "team: graph, old: x",
+        "later": "team: search",
+    }.items():
+        file = stage.write(name, SLOW, suspend=name == "later")
+        file.write_text(file.read_text().replace(f"name: {name}}}", f"name: {name}, labels: {{{labels}}}}}"))
     await stage.parts.reconciler.reconcile()
 
 
@@ -46,13 +53,13 @@ def test_each_name_is_a_row(known: Command) -> None:
     ended = known("get")
     assert ended.status == 0
     titles, *rows = ended.lines
-    assert titles.split() == ["NAME", "STATE", "JOB", "STATUS", "GEN", "AGE", "REASON"]
-    assert [row.split()[:5] for row in rows] == [
-        ["held", "Held", "-", "-", "1"],
-        ["later", "Suspended", "-", "-", "-"],
-        ["lost", "Unknown", "-", "-", "1"],
-        ["refused", "Rejected", "-", "-", "1"],
-        ["runs", "Running", "101", "Preparing", "1"],
+    assert titles.split() == ["NAME", "STATE", "JOB", "AGE", "REASON"]
+    assert [row.split()[:3] for row in rows] == [
+        ["held", "Held", "-"],
+        ["later", "Suspended", "-"],
+        ["lost", "Unknown", "-"],
+        ["refused", "Rejected", "-"],
+        ["runs", "Running", "101"],
     ]
     assert rows[1].endswith("the manifest is suspended")
 
@@ -64,9 +71,84 @@ def test_what_explorer_said_cannot_steer_the_terminal(known: Command) -> None:
 def test_on_a_terminal_only_the_reason_is_cut(known: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
     lines = known("get").lines
     assert max(map(len, lines)) == 60
-    assert lines[1].endswith("…")
+    assert lines[3].endswith("…")
+
+
+def test_a_wide_table_tells_more(known: Command) -> None:
+    titles, *rows = known("get", "-o", "wide").lines
+    assert titles.split() == [
+        *("NAME", "STATE", "JOB", "STATUS", "GEN", "TRY", "AGE", "WORKFLOW", "PATH", "REVISION", "REASON")
+    ]
+    assert rows[-1].split()[:6] == ["runs", "Running", "101", "Preparing", "1", "1"]
+    assert rows[-1].split()[7:10] == [SLOW, "runs.yaml", "-"]
+
+
+def test_on_a_terminal_states_have_a_colour(known: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[33mHeld" in known("get").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in known("get").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("-l", "team=graph"), ["lost", "runs"]),
+        (("-l", "team!=graph"), ["held", "later", "refused"]),
+        (("-l", "team in (graph,search),!old"), ["later", "runs"]),
+        (("--selector", "old"), ["lost"]),
+        (("-l", "team=graph", "runs", "held"), ["runs"]),
+        (("--state", "Held"), ["held"]),
+        (("--state", "held", "--state", "SUSPENDED"), ["held", "later"]),
+        (("--state", "Running", "-l", "team=graph"), ["runs"]),
+        (("--sort-by", "state"), ["later", "held", "lost", "runs", "refused"]),
+        (("--sort-by", "job"), ["held", "later", "lost", "refused", "runs"]),
+        (("--sort-by", "reason"), ["refused", "runs", "held", "lost", "later"]),
+        (("--sort-by", "path"), ["held", "later", "lost", "refused", "runs"]),
+    ],
+)
+def test_names_are_chosen_and_sorted(known: Command, arguments: tuple[str, ...], names: list[str]) -> None:
+    assert known("get", "-o", "name", *arguments).lines == names
+
+
+def test_the_youngest_come_first_by_age(known: Command) -> None:
+    [*items] = known("get", "--sort-by", "age", "-o", "json").json["items"]
+    assert [it["updatedAt"] for it in items] == sorted((it["updatedAt"] for it in items), reverse=True)
+
+
+def test_where_nothing_is_as_asked_that_is_said(known: Command) -> None:
+    ended = known("get", "--state", "Invalid")
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err == "no manifest is as you ask; `reconciler get` lists all\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-l", "team in graph"), "'graph' stands where ( was expected"),
+        (("--state", "Runing"), "'Runing' is no state (Invalid, Suspended, "),
+        (("--sort-by", "colour"), "'colour' is not one of"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_told(command: Command, arguments: tuple[str, ...], said: str) -> None:
+    ended = command("get", *arguments)
+    assert (ended.status, ended.out) == (64, "")
+    assert said in ended.err
+
+
+def test_the_option_for_a_state_takes_its_file_too(known: Command, tmp_path: Path) -> None:
+    (tmp_path / ".reconciler" / "state.db").rename(tmp_path / "other.db")
+    assert known("get", "-o", "name").lines == []
+    assert known("get", "--state", "./other.db", "--state", "Held", "-o", "name").lines == ["held"]
+
+
+def test_yaml_is_the_same_as_json(known: Command) -> None:
+    assert yaml.safe_load(known("get", "-o", "yaml").out) == known("get", "-o", "json").json
 
 
 def test_programs_get_json(known: Command) -> None:

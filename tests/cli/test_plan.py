@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli.plan import word_of
-from reconciler.core.model import JobId, Name, RunKey, WorkflowId
+from reconciler.core.model import JobId, Pause
 from reconciler.core.outcome import Created, NotCreated, Throttled, Unclear
-from reconciler.core.plan import Claim, GiveUp, Nothing, Submit, Wait
 from reconciler.core.reason import Reason
 from tests.cli.lasting import left_behind
 from tests.cli.started import Command
-from tests.core.builders import manifest
 from tests.engine.stage import QUICK, SLOW, Stage, manifest_text, now_ms
-
-KEY = RunKey(Name("a"), 1, 1)
 
 
 def write(directory: Path, *names: str, suspend: bool = False) -> None:
@@ -53,7 +49,11 @@ def test_a_fresh_directory_is_planned_without_a_state(tmp_path: Path, command: C
     assert ended.lines == [
         "ACTION  NAME  WHY",
         "submit  a     waits until Explorer has listed the workflow's jobs once",
+        "",
+        "To be listed first: workflow 1. Only Explorer knows what jobs are there; on a state without any run,"
+        " manifests of a workflow that has some wait for you",
         "Plan: 1 to submit, 0 with nothing to do.",
+        f"Hash: {command('plan', '-o', 'json').json['hash']}",
     ]
     assert not (tmp_path / ".reconciler").exists()
 
@@ -89,7 +89,7 @@ def test_people_are_told_what_is_not_settled_and_the_rest_is_counted(
     ended = command("plan")
     assert {line.split()[1] for line in ended.lines if line.startswith("submit ")} == {"backoff", "new"}
     assert not any(" done " in line for line in ended.lines)
-    assert ended.lines[-1] == (
+    assert ended.lines[-2] == (
         "Plan: 2 to submit, 1 to give up, 1 waiting, 1 being looked for, 1 held, 1 invalid,"
         " 1 with nothing to do."
     )
@@ -112,7 +112,7 @@ def test_problems_count_more_than_what_is_pending(tmp_path: Path, command: Comma
     (tmp_path / "jobs.d" / "odd.yaml").write_text("\0")
     ended = command("plan", "--detailed-exitcode")
     assert ended.status == 1
-    assert "1 invalid" in ended.lines[-1]
+    assert "1 invalid" in ended.lines[-2]
 
 
 def test_too_many_new_runs_end_with_the_hash_to_approve(
@@ -126,6 +126,81 @@ def test_too_many_new_runs_end_with_the_hash_to_approve(
     assert as_json["isGuarded"] is True
     assert [it["name"] for it in as_json["unapproved"]] == ["a", "b"]
     assert {it["reason"] for it in as_json["actions"]} == {str(Reason.TOO_MANY_NEW)}
+
+
+def test_a_changed_manifest_shows_its_changed_values(tmp_path: Path, command: Command) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.claimed("a", QUICK, "Tim Duncan")
+        await sent(stage, "a", Created(JobId(101)))
+        stage.write("a", SLOW, "Tony Parker")
+
+    left_behind(tmp_path, scene)
+    lines = command("plan").lines
+    assert lines[1] == "submit  a     waits until Explorer has listed the workflow's jobs once"
+    assert lines[2:6] == [
+        '        - spec.workflowId: "1"',
+        '        + spec.workflowId: "2"',
+        '        - spec.input.query_1.name: "Tim Duncan"',
+        '        + spec.input.query_1.name: "Tony Parker"',
+    ]
+    [action] = command("plan", "-o", "json").json["actions"]
+    assert action["changes"][0] == {"path": "spec.workflowId", "before": "1", "after": "2"}
+    assert (action["workflowId"], action["until"], action["jobId"]) == ("2", None, None)
+
+
+def test_a_new_rerun_is_told_where_no_value_differs(tmp_path: Path, command: Command) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.claimed("a", QUICK)
+        await sent(stage, "a", Created(JobId(101)))
+        stage.write_text("a.yaml", manifest_text("a") + "  rerun: 2\n")
+
+    left_behind(tmp_path, scene)
+    assert f"{Reason.CHANGED}; spec.rerun changed" in command("plan").out
+
+
+def test_what_waits_says_until_when(tmp_path: Path, command: Command) -> None:
+    left_behind(tmp_path, all_kinds)
+    [line] = [line for line in command("plan").lines if " backoff " in line]
+    assert re.search(r"Explorer asks to wait 50 s \(until 20\S+Z, in \d+s\)$", line)
+    untils = {it["name"]: it["until"] for it in command("plan", "-o", "json").json["actions"]}
+    assert untils["backoff"].endswith("Z")
+    assert untils["new"] is None
+
+
+def test_a_pause_is_told(tmp_path: Path, command: Command) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.store.pause(Pause("anna", "a migration", now_ms()))
+
+    left_behind(tmp_path, scene)
+    assert re.match(
+        r"Submissions are paused since 20\S+Z by anna: a migration\. `reconciler resume` goes on",
+        command("plan").lines[0],
+    )
+    assert command("plan", "-o", "json").json["paused"]["by"] == "anna"
+
+
+def test_a_pull_request_gets_markdown(tmp_path: Path, command: Command) -> None:
+    left_behind(tmp_path, all_kinds)
+    ended = command("plan", "-o", "markdown")
+    assert ended.lines[0].startswith("### Plan: 2 to submit, 1 to give up, ")
+    assert "| give up | `unsent` | the manifest is suspended |" in ended.lines
+    assert ended.lines[-1].startswith("Hash: `")
+    assert any(line.startswith("- broken.yaml:1:1: ") for line in ended.lines)
+
+
+def test_on_a_terminal_reasons_are_whole_and_lines_fit(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "n" * 253
+    write(tmp_path, "a")
+    (tmp_path / "jobs.d" / "long.yaml").write_text(manifest_text(long))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    ended = command("plan")
+    assert max(map(len, ended.lines)) <= 80
+    text = " ".join(ended.out.split())
+    assert text.count("waits until Explorer has listed the workflow's jobs once") == 2
 
 
 def test_the_state_of_the_sandbox_is_asked_for_by_name(tmp_path: Path, command: Command) -> None:
@@ -144,20 +219,3 @@ def test_a_state_that_is_none_is_an_error(tmp_path: Path, command: Command) -> N
     ended = command("plan", "--state", "state.db")
     assert ended.status == 1
     assert ended.err.startswith("error: state.db cannot be read: ")
-
-
-@pytest.mark.parametrize(
-    ("action", "word"),
-    [
-        (Claim(manifest(), KEY, Reason.FIRST), "submit"),
-        (Submit(KEY, WorkflowId(QUICK), Reason.SEND), "submit"),
-        (Wait(Name("a"), Reason.NOT_LISTED), "submit"),
-        (Wait(Name("a"), Reason.WORKFLOW_HAS_JOBS), "wait"),
-        (GiveUp(KEY, Reason.DELETED), "give up"),
-        (Nothing(Name("a"), Reason.UNREADABLE), "invalid"),
-        (Nothing(Name("a"), Reason.HELD), "held"),
-        (Nothing(Name("a"), Reason.REJECTED), "nothing"),
-    ],
-)
-def test_an_action_has_a_word(action: Claim | Submit | Wait | GiveUp | Nothing, word: str) -> None:
-    assert word_of(action) == word

@@ -1,0 +1,100 @@
+"""A plan as rows: the word for each action, its reason, and when."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.cli.planned import Row, reason_of, rows_of, summary, until_of, word_of
+from reconciler.core.desired import Desired
+from reconciler.core.model import CancelCause, JobId, Name, RunKey, WorkflowId
+from reconciler.core.plan import (
+    Action,
+    CancelJob,
+    Claim,
+    GiveUp,
+    Nothing,
+    Observed,
+    Plan,
+    Submit,
+    Wait,
+    World,
+)
+from reconciler.core.reason import Reason
+from reconciler.engine.planning import Planning
+from tests.core.builders import SUCCEEDED, manifest, run
+
+KEY = RunKey(Name("a"), 1, 1)
+LATER = Wait(Name("a"), Reason.FULL, 7, "3 run")
+STOP = CancelJob(KEY, JobId(7), CancelCause.DELETED, Reason.CANCEL_DELETED)
+
+
+@pytest.mark.parametrize(
+    ("action", "word"),
+    [
+        (Claim(manifest(), KEY, Reason.FIRST), "submit"),
+        (Submit(KEY, WorkflowId("1"), Reason.SEND), "submit"),
+        (Wait(Name("a"), Reason.NOT_LISTED), "submit"),
+        (Wait(Name("a"), Reason.WORKFLOW_HAS_JOBS), "wait"),
+        (GiveUp(KEY, Reason.DELETED), "give up"),
+        (Nothing(Name("a"), Reason.UNREADABLE), "invalid"),
+        (Nothing(Name("a"), Reason.HELD), "held"),
+        (Nothing(Name("a"), Reason.REJECTED), "nothing"),
+        (Nothing(Name("a"), Reason.MISSING), "missing"),
+        (Nothing(Name("a"), Reason.CANCELLING), "cancelling"),
+        (Claim(manifest(), KEY, Reason.FIRST, then=LATER), "wait"),
+    ],
+)
+def test_an_action_has_a_word(action: Action, word: str) -> None:
+    assert word_of(action) == word
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "until_ms"),
+    [
+        (Claim(manifest(), KEY, Reason.FIRST), Reason.FIRST, None),
+        (Claim(manifest(), KEY, Reason.RESUBMIT, not_before_ms=5), Reason.RESUBMIT, 5),
+        (Claim(manifest(), KEY, Reason.FIRST, then=LATER), f"{Reason.FULL}: 3 run", 7),
+        (LATER, f"{Reason.FULL}: 3 run", 7),
+        (Submit(KEY, WorkflowId("1"), Reason.BACKOFF, 9, "no"), f"{Reason.BACKOFF}: no", 9),
+        (GiveUp(KEY, Reason.DELETED), Reason.DELETED, None),
+        (Nothing(Name("a"), Reason.RUNNING, until_ms=3), Reason.RUNNING, 3),
+    ],
+)
+def test_an_action_has_a_reason_and_perhaps_a_time(action: Action, reason: str, until_ms: int | None) -> None:
+    assert (reason_of(action), until_of(action)) == (reason, until_ms)
+
+
+def planning(
+    *actions: Action, asks: str = "one", former: str | None = None, **plan: tuple[CancelJob, ...]
+) -> Planning:
+    latest = run("a", former, SUCCEEDED) if former else None
+    return Planning(
+        Desired({Name("a"): manifest("a", asks)}, ()),
+        World({Name("a"): Observed(latest)}),
+        Plan(actions, (), (), is_guarded=False, **plan),
+    )
+
+
+def test_jobs_to_stop_are_rows_of_their_own() -> None:
+    nothing = Nothing(Name("a"), Reason.DELETED)
+    found = rows_of(planning(nothing, cancels=(STOP,), unapproved_cancels=(STOP,)), {})
+    assert [(row.word, row.job_id) for row in found] == [("cancel", 7), ("nothing", None)]
+    [guarded, _] = rows_of(planning(nothing, unapproved_cancels=(STOP,)), {})
+    assert (guarded.word, guarded.reason) == (
+        "wait",
+        f"{Reason.TOO_MANY_CANCELS}: job 7, {Reason.CANCEL_DELETED}",
+    )
+
+
+def test_what_was_not_kept_is_said() -> None:
+    claim = Claim(manifest("a", "two"), RunKey(Name("a"), 2, 1), Reason.CHANGED)
+    [row] = rows_of(planning(claim, asks="two", former="one"), {})
+    assert (row.changes, row.note) == ((), "what its last run asked for is not kept")
+
+
+def test_the_summary_counts_what_is_there() -> None:
+    assert summary({}) == "Plan: 0 to submit, 0 with nothing to do."
+    assert summary({"cancel": 2, "missing": 1, "nothing": 3}) == (
+        "Plan: 0 to submit, 2 to cancel, 1 not shown by Explorer, 3 with nothing to do."
+    )
+    assert Row("wait", Name("a"), "why").changes == ()
