@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.render import say, say_json, table
-from reconciler.core.item import Item, as_json, rfc3339
-from reconciler.core.model import Accepted, Held, Name, Unknown
-from reconciler.core.plain import plain
-from reconciler.errors import ReconcilerError
-from reconciler.store.describing import Candidate, RunRecord, Sent, WorkflowRecord
-from reconciler.store.port import Event
+from reconciler.cli.data import json_text
+from reconciler.cli.description import Described, lines_of, link_to
+from reconciler.cli.history import event_as_json
+from reconciler.cli.naming import unknown
+from reconciler.core.item import as_json, rfc3339
+from reconciler.core.model import Accepted, Held, Name, Policies, Task, Unknown
+from reconciler.errors import ExitCode
+from reconciler.store.describing import Candidate, RunRecord
 from reconciler.store.reading import Reader
 
 RUNS = 5
 """How many runs are shown, unless more of them are unknown or held."""
-
-EVENTS = 20
-"""How many events are shown to a person: the newest."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Described:
-    item: Item
-    runs: Sequence[RunRecord]
-    workflow: WorkflowRecord | None
-    events: Sequence[Event]
 
 
 @click.command()
@@ -44,24 +33,36 @@ class _Described:
 def describe(name: str, output: str, config: Path | None, state: str | None, sandbox: bool) -> int:
     """Show all that is known of NAME: what was sent, when, what came back, and the candidates of a hold."""
     settings = options.settings_of(config, sandbox, state=state)
-    found = _described(settings.state, Name(name))
+    found = _described(settings.state, Name(name), settings.job_url)
     if output == "json":
-        say_json(_json(found))
+        click.echo(json_text(_json(found)))
     else:
-        say("\n".join(_lines(found)))
-    return 0
+        click.echo("\n".join(lines_of(found)))
+    return ExitCode.DONE
 
 
-def _described(state: Path, name: Name) -> _Described:
-    if state.exists():
-        with closing(Reader.open(state)) as reader:
-            item = reader.item(name)
-            if item is not None:
-                runs = reader.run_records(name)
-                workflow_id = runs[0].run.workflow_id if runs else item.workflow_id
-                workflow = reader.workflow_record(workflow_id) if workflow_id else None
-                return _Described(item, _worth_showing(runs), workflow, reader.history(name))
-    raise ReconcilerError(f"no manifest is known under {name}; `reconciler get` lists all")
+def _described(state: Path, name: Name, job_url: str | None) -> Described:
+    """Raises NameUnknown."""
+    if not state.exists():
+        raise unknown([name], [])
+    with closing(Reader.open(state)) as reader:
+        item = reader.item(name)
+        if item is None:
+            raise unknown([name], reader.sightings())
+        runs = reader.run_records(name)
+        workflow_id = runs[0].run.workflow_id if runs else item.workflow_id
+        policies = reader.sightings()[name].policies
+        return Described(
+            item=item,
+            policies=policies,
+            dependencies=[(it, reader.item(it)) for it in policies.depends_on],
+            runs=_worth_showing(runs),
+            older=len(runs) - len(_worth_showing(runs)),
+            workflow=reader.workflow_record(workflow_id) if workflow_id else None,
+            events=reader.history(name),
+            pause=reader.pause(),
+            job_url=job_url,
+        )
 
 
 def _worth_showing(runs: Sequence[RunRecord]) -> list[RunRecord]:
@@ -70,121 +71,7 @@ def _worth_showing(runs: Sequence[RunRecord]) -> list[RunRecord]:
     ]
 
 
-def _lines(found: _Described) -> Iterator[str]:
-    item = found.item
-    facts = {
-        "Name": item.name,
-        "Path": item.path,
-        "State": str(item.state),
-        "Reason": item.reason or "-",
-        "Job": f"{item.job_id} ({item.job_status})" if item.job_id else "-",
-        "Workflow": item.workflow_id or "-",
-        "Digest": item.digest or "-",
-        "Revision": item.revision or "-",
-    }
-    yield from _facts(facts)
-    if found.workflow is not None:
-        yield from _lines_of_workflow(found.workflow)
-    for record in found.runs:
-        yield ""
-        yield from _lines_of_run(record)
-    yield ""
-    yield f"Events (the last {EVENTS}):"
-    events = [(_time(event.at_ms), event.event, event.reason) for event in found.events[-EVENTS:]]
-    yield _indented(table(("TIME", "EVENT", "REASON"), events, flexible=2))
-
-
-def _lines_of_workflow(workflow: WorkflowRecord) -> Iterator[str]:
-    known = "never listed" if workflow.highest is None else f"highest job known: {workflow.highest}"
-    shared = "; others make jobs there, so no job is adopted" if workflow.is_shared else ""
-    yield f"{'':12}{known}{shared}"
-    if workflow.strangers:
-        yield ""
-        yield f"Workflow {workflow.workflow_id} is held: a restored state does not know these jobs of it"
-        yield _candidates(workflow.strangers)
-        yield (
-            "  If one is this manifest's: reconciler resolve NAME --adopt ID. If none is anybody's here:"
-            f" reconciler resolve --workflow {workflow.workflow_id} --not-ours"
-        )
-
-
-def _lines_of_run(record: RunRecord) -> Iterator[str]:
-    run = record.run
-    yield f"Run: generation {run.key.generation}, attempt {run.key.attempt}: {type(run.state).__name__}"
-    facts = {
-        "Request": f"POST api-open/v1/workflows/{run.workflow_id}/jobs",
-        "Body": record.body.decode(errors="backslashreplace")
-        if record.body is not None
-        else "(not kept for so old a run)",
-        "Revision": run.revision or "-",
-        "Claimed": _time(run.claimed_ms),
-    }
-    if isinstance(run.state, Accepted):
-        facts["Job"] = f"{run.state.job_id} ({run.state.status})"
-    if isinstance(run.state, Unknown | Held):
-        facts["Why"] = run.state.why
-    if isinstance(run.state, Unknown):
-        facts["Looked for"] = f"{run.state.looks} times, next at about {_time(run.state.look_ms)}"
-    yield from (f"  {line}" for line in _facts(facts))
-    if record.requests:
-        yield _indented(_requests(record.requests))
-    if isinstance(run.state, Unknown | Held):
-        yield f"  Candidates, jobs above {run.state.intent.baseline} that no run has:"
-        yield _candidates(record.candidates)
-    if isinstance(run.state, Held):
-        yield (
-            f"  To end the hold: reconciler resolve {run.key.name} --generation {run.key.generation}"
-            " --adopt ID, or --not-created"
-        )
-
-
-def _requests(requests: Sequence[Sent]) -> str:
-    rows = [
-        (
-            str(it.try_number),
-            str(it.number),
-            it.trace_id,
-            _time(it.noted_ms),
-            _time(it.ended_ms),
-            f"{it.outcome or 'not known'}: {it.detail}" if it.detail else it.outcome or "not known",
-        )
-        for it in requests
-    ]
-    return table(("TRY", "INTENT", "TRACE", "NOTED", "ENDED", "WHAT CAME BACK"), rows, flexible=5)
-
-
-def _candidates(candidates: Sequence[Candidate]) -> str:
-    if not candidates:
-        return "    none was seen"
-    rows = [
-        (
-            str(it.job_id),
-            it.shown.name if it.shown else "-",
-            str(it.shown.status or "-") if it.shown else "-",
-            _time(it.shown.created_ms if it.shown else None),
-            _time(it.shown.began_ms if it.shown else None),
-            _time(it.shown.ended_ms if it.shown else None),
-            _time(it.seen_ms),
-        )
-        for it in candidates
-    ]
-    titles = ("JOB", "NAME", "STATUS", "CREATED", "BEGAN", "ENDED", "SEEN")
-    return _indented(table(titles, rows, flexible=1))
-
-
-def _facts(facts: dict[str, str]) -> Iterator[str]:
-    return (f"{title + ':':12}{plain(text)}" for title, text in facts.items())
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
-
-
-def _time(ms: int | None) -> str:
-    return "-" if ms is None else rfc3339(ms)
-
-
-def _json(found: _Described) -> dict[str, Any]:
+def _json(found: Described) -> dict[str, Any]:
     workflow = found.workflow
     return {
         "item": as_json(found.item),
@@ -195,12 +82,17 @@ def _json(found: _Described) -> dict[str, Any]:
             "isShared": workflow.is_shared,
             "strangers": [_json_of_candidate(it) for it in workflow.strangers],
         },
-        "runs": [_json_of_run(record) for record in found.runs],
-        "events": [_json_of_event(event) for event in found.events],
+        "labels": dict(found.item.labels),
+        "policies": _json_of_policies(found.policies),
+        "waitsFor": [
+            {"name": name, "state": str(item.state) if item else None} for name, item in found.dependencies
+        ],
+        "runs": [_json_of_run(record, found.job_url) for record in found.runs],
+        "events": [event_as_json(event) for event in found.events],
     }
 
 
-def _json_of_run(record: RunRecord) -> dict[str, Any]:
+def _json_of_run(record: RunRecord, job_url: str | None) -> dict[str, Any]:
     run = record.run
     return {
         "generation": run.key.generation,
@@ -212,6 +104,9 @@ def _json_of_run(record: RunRecord) -> dict[str, Any]:
         "revision": run.revision,
         "body": record.body.decode(errors="backslashreplace") if record.body is not None else None,
         "jobId": str(run.state.job_id) if isinstance(run.state, Accepted) else None,
+        "jobStatus": str(run.state.status) if isinstance(run.state, Accepted) else None,
+        "jobUrl": link_to(run, job_url),
+        "endedAt": _time(run.state.ended_ms) if isinstance(run.state, Accepted) else None,
         "claimedAt": rfc3339(run.claimed_ms),
         "requests": [
             {
@@ -220,39 +115,50 @@ def _json_of_run(record: RunRecord) -> dict[str, Any]:
                 "traceId": it.trace_id,
                 "baseline": str(it.baseline),
                 "notedAt": rfc3339(it.noted_ms),
-                "endedAt": None if it.ended_ms is None else rfc3339(it.ended_ms),
+                "endedAt": _time(it.ended_ms),
                 "outcome": it.outcome,
                 "detail": it.detail,
             }
             for it in record.requests
         ],
         "candidates": [_json_of_candidate(it) for it in record.candidates],
+        "tasks": [_json_of_task(task) for task in record.tasks],
     }
+
+
+def _json_of_policies(policies: Policies) -> dict[str, Any]:
+    return {
+        "onUnknown": str(policies.on_unknown),
+        "onChange": str(policies.on_change),
+        "onDelete": str(policies.on_delete),
+        "backoffLimit": policies.backoff_limit,
+        "activeDeadlineSeconds": policies.active_deadline_s,
+        "dependsOn": list(policies.depends_on),
+    }
+
+
+def _json_of_task(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.task_id,
+        "name": task.name,
+        "status": str(task.status) if task.status else None,
+        "beganAt": _time(task.began_ms),
+        "endedAt": _time(task.ended_ms),
+    }
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else rfc3339(ms)
 
 
 def _json_of_candidate(candidate: Candidate) -> dict[str, Any]:
     job = candidate.shown
-    times = (job.created_ms, job.began_ms, job.ended_ms) if job else (None, None, None)
-    created, began, ended = (None if ms is None else rfc3339(ms) for ms in times)
     return {
         "jobId": str(candidate.job_id),
         "name": job.name if job else None,
         "status": str(job.status) if job and job.status else None,
-        "createdAt": created,
-        "beganAt": began,
-        "endedAt": ended,
-        "seenAt": None if candidate.seen_ms is None else rfc3339(candidate.seen_ms),
-    }
-
-
-def _json_of_event(event: Event) -> dict[str, Any]:
-    return {
-        "at": rfc3339(event.at_ms),
-        "event": event.event,
-        "reason": event.reason,
-        "generation": event.key.generation if event.key else None,
-        "attempt": event.key.attempt if event.key else None,
-        "jobId": None if event.job_id is None else str(event.job_id),
-        "revision": event.revision,
-        "traceId": event.trace_id,
+        "createdAt": _time(job.created_ms if job else None),
+        "beganAt": _time(job.began_ms if job else None),
+        "endedAt": _time(job.ended_ms if job else None),
+        "seenAt": _time(candidate.seen_ms),
     }

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 import click
@@ -109,6 +109,36 @@ def grid_text(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, inde
     return "\n".join(" " * indent + line for line in (made.titles(), *map(made.row, kept)))
 
 
+def wrapped_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, indent: int = 0) -> list[str]:
+    """A table whose last column goes on over as many lines as it takes, while the others may be cut.
+
+    One text a row, with line breaks in it; the first are the titles.
+    """
+    width = terminal_width()
+    heads = [[column.title for column in columns[:-1]], *(row[:-1] for row in rows)]
+    widths = [max(width_of(_text_of(head[at])) for head in heads) for at in range(len(columns) - 1)]
+    if width is not None:
+        longest = max(map(width_of, [columns[-1].title, *(_text_of(row[-1]) for row in rows)]))
+        room = width - indent - _GAP - min(longest, max(_LEAST, width * 2 // 5))
+        widths = fitted(widths, [column.cut is not Cut.NOTHING for column in columns[:-1]], room)
+    made = Grid(tuple(columns[:-1]), tuple(widths), width, is_coloured())
+    start = sum(widths) + _GAP * len(widths) + indent
+    titles = [Toned(column.title, None) for column in columns]
+    return [_wrapped_row(made, cells, start, indent) for cells in [titles, *rows]]
+
+
+def _wrapped_row(made: Grid, cells: Sequence[Cell], start: int, indent: int) -> str:
+    """The head is laid out plainly first: what is wrapped behind it must not count its colours."""
+    plainly = replace(made, is_coloured=False).row(cells[:-1])
+    head = " " * indent + plainly
+    if made.width is not None and start > made.width - _LEAST:
+        text = "\n" + wrapped(_text_of(cells[-1]), first=" " * (indent + 4), indent=" " * (indent + 4))
+    else:
+        gap = " " * (start - width_of(head))
+        text = wrapped(_text_of(cells[-1]), first=head + gap, indent=" " * start)[len(head) :]
+    return (" " * indent + made.row(cells[:-1]) + text).rstrip()
+
+
 def fitted(widths: Sequence[int], may_shrink: Sequence[bool], width: int) -> list[int]:
     """The widths, with the longest of those that may shrink cut to one measure until a row fits."""
     room = width - _GAP * (len(widths) - 1)
@@ -128,7 +158,7 @@ def cut(text: str, width: int, where: Cut = Cut.END) -> str:
     """The text in at most so many columns of the terminal, with `…` where something is missing."""
     if width_of(text) <= width:
         return text
-    if where is Cut.MIDDLE and width >= 2 * _LEAST:
+    if where is Cut.MIDDLE and width > _LEAST + 2:
         end = _head(text[::-1], (width - 1) // 2)[::-1]
         return f"{_head(text, width - 1 - width_of(end))}…{end}"
     return f"{_head(text, width - 1)}…"

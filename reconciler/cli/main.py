@@ -24,6 +24,8 @@ COMMANDS = {
     "plan": ("reconciler.cli.plan", "plan"),
     "get": ("reconciler.cli.get", "get"),
     "describe": ("reconciler.cli.describe", "describe"),
+    "explain": ("reconciler.cli.explain", "explain"),
+    "history": ("reconciler.cli.history", "history"),
     "results": ("reconciler.cli.results", "results"),
     "approve": ("reconciler.cli.operate", "approve"),
     "baseline": ("reconciler.cli.operate", "baseline"),

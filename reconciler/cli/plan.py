@@ -13,10 +13,20 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.data import json_text
-from reconciler.cli.layout import Cut, Tone, cut, painted, terminal_width, wrapped
+from reconciler.cli.layout import (
+    Column,
+    Cut,
+    Tone,
+    Toned,
+    cut,
+    painted,
+    terminal_width,
+    wrapped,
+    wrapped_grid,
+)
 from reconciler.cli.markdown import markdown_of
 from reconciler.cli.planned import PENDING, Row, changed_names, counts_of, rows_of, summary
-from reconciler.cli.render import age, plain, width_of
+from reconciler.cli.render import age, plain
 from reconciler.core.item import rfc3339
 from reconciler.engine.planning import Planning, plan_tree
 from reconciler.errors import ExitCode
@@ -137,20 +147,15 @@ def _counted(count: int, what: str) -> str:
 
 def _table(rows: Sequence[Row], now_ms: int) -> Iterator[str]:
     """Each row with its whole reason, over as many lines as that takes, and with what changed below it."""
-    if not rows:
-        return
-    width = terminal_width()
-    action_width = max(len("ACTION"), *(len(row.word) for row in rows))
-    longest = max(len("NAME"), *(width_of(row.name) for row in rows))
-    name_width = longest if width is None else min(longest, max(8, (width - action_width - 4) * 2 // 5))
-    indent = " " * (action_width + name_width + 4)
-    yield cut(f"{'ACTION':{action_width}}  {'NAME':{name_width}}  WHY", width or len(indent) + 3)
-    for row in rows:
-        name = cut(row.name, name_width, Cut.MIDDLE)
-        head = f"{row.word:{action_width}}  {name:{name_width}}  "
-        text = wrapped(_why(row, now_ms), first=head, indent=indent)
-        yield painted(row.word, _TONES.get(row.word)) + text[len(row.word) :]
-        yield from _changes(row, " " * (action_width + 2), width)
+    columns = (Column("ACTION"), Column("NAME", Cut.MIDDLE), Column("WHY"))
+    cells = [(Toned(row.word, _TONES.get(row.word)), row.name, _why(row, now_ms)) for row in rows]
+    titles, *texts = wrapped_grid(columns, cells)
+    if rows:
+        yield titles
+    indent = " " * titles.index("NAME")
+    for row, text in zip(rows, texts, strict=True):
+        yield text
+        yield from _changes(row, indent)
 
 
 def _why(row: Row, now_ms: int) -> str:
@@ -160,7 +165,8 @@ def _why(row: Row, now_ms: int) -> str:
     return row.reason + until + (f"; {row.note}" if row.note else "")
 
 
-def _changes(row: Row, indent: str, width: int | None) -> Iterator[str]:
+def _changes(row: Row, indent: str) -> Iterator[str]:
+    width = terminal_width()
     for change in row.changes:
         for line in change.lines():
             text = plain(line)

@@ -18,6 +18,7 @@ from reconciler.cli.layout import (
     is_coloured,
     painted,
     wrapped,
+    wrapped_grid,
 )
 from reconciler.cli.render import width_of
 
@@ -132,3 +133,33 @@ def test_a_word_that_fits_no_line_is_broken(terminal: pytest.MonkeyPatch) -> Non
 
 def test_a_paragraph_without_a_terminal_is_one_line() -> None:
     assert wrapped(f"one {'x' * 200}\n", first="> ", indent="  ") == f"> one {'x' * 200}\\u000a"
+
+
+def test_the_last_column_goes_on_over_several_lines(terminal: pytest.MonkeyPatch) -> None:
+    rows = [(Toned("wait", Tone.CARE), "a-name-that-goes-on-to-its-end", "why it waits is a long story")]
+    titles, row = wrapped_grid((Column("ACTION"), Column("NAME", Cut.MIDDLE), Column("WHY")), rows)
+    assert titles == "ACTION  NAME            WHY"
+    assert row.splitlines() == [
+        "\x1b[33mwait  \x1b[0m  a-name-…ts-end  why it waits is",
+        "                        a long story",
+    ]
+
+
+def test_where_the_head_takes_the_line_the_rest_follows_below(terminal: pytest.MonkeyPatch) -> None:
+    _, row = wrapped_grid((Column("NAME"), Column("WHY")), [("n" * 36, "why it waits is a long, long story")])
+    assert row.splitlines() == ["n" * 36, "    why it waits is a long, long story"]
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=30), st.text(max_size=90)), min_size=1, max_size=3),
+    st.integers(24, 90),
+)
+def test_no_line_of_such_a_table_is_longer_than_the_terminal(rows: list[tuple[str, str]], width: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout.isatty", lambda: True)
+        patch.setenv("COLUMNS", str(width))
+        patch.setenv("NO_COLOR", "1")
+        lines = "\n".join(wrapped_grid((Column("NAME", Cut.MIDDLE), Column("WHY")), rows, indent=2)).split(
+            "\n"
+        )
+    assert max(map(width_of, lines)) <= width
