@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
+from reconciler.cli.render import pour
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -30,4 +32,4 @@ def completion(context: click.Context, shell: str | None) -> None:
     assert made  # noqa: S101 - click knows these three
     root = context.find_root()
     complete = made(root.command, {}, "reconciler", "_RECONCILER_COMPLETE")
-    click.echo(complete.source_template % complete.source_vars())
+    pour(complete.source_template % complete.source_vars() + "\n")

@@ -1,17 +1,16 @@
-"""Output for programs: JSON and YAML in which nothing steers the terminal that happens to show it."""
+"""Data for programs where `say_json` does not serve: JSON on one line, and YAML."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from reconciler.cli.render import plain
+from reconciler.core.plain import plain, plain_json
 
 
-def json_text(value: Any, *, indent: int | None = 2) -> str:
-    """The value as JSON. What a terminal would obey, or not show, is escaped: it reads as the same."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return "\n".join(map(plain, text.split("\n")))
+def json_line(value: Any) -> str:
+    """The value as JSON on one line. What a terminal would obey is escaped, and means the same."""
+    return plain_json(json.dumps(value, ensure_ascii=False))
 
 
 def yaml_text(value: Any) -> str:

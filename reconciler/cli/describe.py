@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.data import json_text
 from reconciler.cli.description import Described, lines_of, link_to
 from reconciler.cli.history import event_as_json
 from reconciler.cli.naming import unknown
+from reconciler.cli.render import say_json, show
 from reconciler.core.item import as_json, rfc3339
 from reconciler.core.model import Accepted, Held, Name, Policies, Task, Unknown
 from reconciler.errors import ExitCode
@@ -35,9 +35,9 @@ def describe(name: str, output: str, config: Path | None, state: str | None, san
     settings = options.settings_of(config, sandbox, state=state)
     found = _described(settings.state, Name(name), settings.job_url)
     if output == "json":
-        click.echo(json_text(_json(found)))
+        say_json(_json(found))
     else:
-        click.echo("\n".join(lines_of(found)))
+        show("\n".join(lines_of(found)))
     return ExitCode.DONE
 
 

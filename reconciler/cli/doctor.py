@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.data import json_text
 from reconciler.cli.layout import Tone, painted, wrapped
+from reconciler.cli.render import say_json, show
 from reconciler.core.desired import desired_of
 from reconciler.core.model import Manifest
 from reconciler.engine.planning import scan
@@ -66,9 +66,9 @@ def doctor(output: str, config: Path | None, jobs_dir: str | None, state: str | 
     for finding in _findings(config, flags, is_sandbox=sandbox):
         findings.append(finding)
         if output == "text":
-            click.echo(_line(finding))
+            show(_line(finding))
     if output == "json":
-        click.echo(json_text({"checks": [_as_json(finding) for finding in findings]}))
+        say_json({"checks": [_as_json(finding) for finding in findings]})
     return next((it.status for it in findings if it.health is Health.FAIL), ExitCode.DONE)
 
 

@@ -10,10 +10,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.account import Facts, account_of
-from reconciler.cli.data import json_text
 from reconciler.cli.layout import wrapped
 from reconciler.cli.naming import unknown
 from reconciler.cli.planned import reason_of, until_of, word_of
+from reconciler.cli.render import say_json, show
 from reconciler.core.item import rfc3339
 from reconciler.core.model import Name
 from reconciler.core.plan import Observed
@@ -39,9 +39,9 @@ def explain(
     settings = options.settings_of(config, sandbox, jobs_dir=jobs_dir, state=state)
     facts = _facts(settings, Name(name))
     if output == "json":
-        click.echo(json_text(_as_json(facts)))
+        say_json(_as_json(facts))
     else:
-        click.echo(wrapped(str(account_of(facts))))
+        show(wrapped(str(account_of(facts))))
     return ExitCode.DONE
 
 
@@ -52,7 +52,7 @@ def _facts(settings: Settings, name: Name) -> Facts:
         reader = (
             stack.enter_context(closing(Reader.open(settings.state))) if settings.state.exists() else None
         )
-        planning = plan_tree(settings.jobs_dir, reader, now_ms, settings.max_new)
+        planning = plan_tree(settings.jobs_dir, reader, now_ms, settings.max_new, settings.room)
         known = reader.sightings() if reader else {}
         if name not in planning.desired.wishes and name not in known:
             raise unknown([name], known.keys() | planning.desired.wishes.keys())

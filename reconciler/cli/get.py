@@ -10,11 +10,12 @@ from typing import Any, NoReturn
 import click
 
 from reconciler.cli import options
-from reconciler.cli.data import json_text, yaml_text
+from reconciler.cli.data import json_line, yaml_text
 from reconciler.cli.following import changes, items_in
 from reconciler.cli.items import COLUMNS, WIDE, row, updated_s, wide_row
 from reconciler.cli.layout import grid, grid_text
 from reconciler.cli.naming import unknown
+from reconciler.cli.render import complain, say, say_json, show
 from reconciler.core.item import Item, as_json
 from reconciler.core.model import State
 from reconciler.core.selector import Selector
@@ -94,9 +95,9 @@ def get(
 def _print(items: Sequence[Item], output: str) -> None:
     match output:
         case "json":
-            click.echo(json_text({"items": [as_json(item) for item in items]}))
+            say_json({"items": [as_json(item) for item in items]})
         case "yaml":
-            click.echo(yaml_text({"items": [as_json(item) for item in items]}))
+            show(yaml_text({"items": [as_json(item) for item in items]}))
         case "name":
             for item in items:
                 say(item.name)
@@ -107,12 +108,12 @@ def _print(items: Sequence[Item], output: str) -> None:
 def _print_table(items: Sequence[Item], output: str) -> None:
     columns, row_of = _ROWS[output]
     if items:
-        click.echo(grid_text(columns, [row_of(item) for item in items]))
+        show(grid_text(columns, [row_of(item) for item in items]))
 
 
 def _say_why_empty(*, is_known: bool) -> None:
     if is_known:
-        click.echo("no manifest is as you ask; `reconciler get` lists all", err=True)
+        complain("no manifest is as you ask; `reconciler get` lists all")
         return
     complain("nothing is known yet; `reconciler plan` shows what would be submitted")
     if options.SANDBOX_STATE.exists():
@@ -129,11 +130,11 @@ def _watch(state: Path, question: Question, output: str) -> NoReturn:
             columns, row_of = _ROWS[output]
             made = grid(columns, map(row_of, items))
             lines = [] if is_titled else [made.titles()]
-            click.echo("\n".join([*lines, *(made.row(row_of(item)) for item in fresh)]))
+            show("\n".join([*lines, *(made.row(row_of(item)) for item in fresh)]))
             is_titled = True
         else:
             for item in fresh:
-                click.echo(_alone(item, output))
+                show(_alone(item, output))
     raise AssertionError("a state is followed until somebody interrupts")
 
 
@@ -141,7 +142,7 @@ def _alone(item: Item, output: str) -> str:
     """One item among others that come later: JSON is one line, YAML a document of its own."""
     match output:
         case "json":
-            return json_text(as_json(item), indent=None)
+            return json_line(as_json(item))
         case "yaml":
             return "---\n" + yaml_text(as_json(item))
         case _:

@@ -11,10 +11,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.asking import now_ms
-from reconciler.cli.data import json_text
 from reconciler.cli.layout import Cell, Column, Cut, wrapped_grid
 from reconciler.cli.moments import TAKES, moment_ms
 from reconciler.cli.naming import unknown
+from reconciler.cli.render import complain, say_json, show
 from reconciler.core.item import rfc3339
 from reconciler.core.model import Name
 from reconciler.errors import ExitCode
@@ -57,13 +57,11 @@ def history(
     settings = options.settings_of(config, sandbox, state=state)
     events = _events(settings.state, None if name is None else Name(name), since or 0, limit)
     if output == "json":
-        click.echo(json_text({"events": [event_as_json(event) for event in events]}))
+        say_json({"events": [event_as_json(event) for event in events]})
     elif events:
-        click.echo("\n".join(events_table(events, is_of_one=name is not None)))
+        show("\n".join(events_table(events, is_of_one=name is not None)))
     else:
-        click.echo(
-            "nothing happened then; `reconciler history` shows what did, as far as it is kept", err=True
-        )
+        complain("nothing happened then; `reconciler history` shows what did, as far as it is kept")
     return ExitCode.DONE
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.render import plain
+from reconciler.cli.render import say
 from reconciler.errors import ExitCode, ReconcilerError
 
 MANIFEST = """\
@@ -48,12 +48,12 @@ def init(directory: Path, jobs_dir: str | None) -> int:
     """Write a first manifest and a file of settings into DIRECTORY (this one). Overwrites nothing."""
     place = jobs_dir or "jobs.d"
     if any((directory / place).rglob("*.y*ml")):
-        click.echo(f"left {plain(str(directory / place))} as it is: it has manifests")
+        say(f"left {directory / place} as it is: it has manifests")
     else:
         _write(directory / place / "first-job.yaml", MANIFEST)
     _write(directory / "reconciler.toml", SETTINGS.format(jobs_dir=_in_toml(place)))
     _write(directory / ".gitignore", IGNORED)
-    click.echo(_NEXT)
+    say(_NEXT)
     return ExitCode.DONE
 
 
@@ -71,11 +71,11 @@ def _write(file: Path, text: str) -> None:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w") as opened:
             opened.write(text)
     except FileExistsError:
-        click.echo(f"left {plain(str(file))} as it is")
+        say(f"left {file} as it is")
     except OSError as error:
-        raise ReconcilerError(f"{plain(str(file))} cannot be written: {error.strerror}") from error
+        raise ReconcilerError(f"{file} cannot be written: {error.strerror}") from error
     else:
-        click.echo(f"wrote {plain(str(file))}")
+        say(f"wrote {file}")
 
 
 def _in_toml(text: str) -> str:

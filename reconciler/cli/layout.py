@@ -14,7 +14,8 @@ from enum import Enum, StrEnum
 
 import click
 
-from reconciler.cli.render import plain, width_of
+from reconciler.cli.render import width_of
+from reconciler.core.plain import plain
 
 _GAP = 2
 _LEAST = 8

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from reconciler.cli.planned import Row, counts_of, summary
-from reconciler.cli.render import plain
+from reconciler.core.plain import plain
 from reconciler.engine.planning import Planning
 
 MOST_LETTERS = 60_000

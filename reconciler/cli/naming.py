@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconciler.cli.render import plain
+from reconciler.core.plain import plain
 from reconciler.errors import ReconcilerError
 
 _LEAST_LIKENESS = 0.4

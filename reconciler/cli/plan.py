@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.data import json_text
 from reconciler.cli.layout import (
     Column,
     Cut,
@@ -26,8 +25,9 @@ from reconciler.cli.layout import (
 )
 from reconciler.cli.markdown import markdown_of
 from reconciler.cli.planned import PENDING, Row, changed_names, counts_of, rows_of, summary
-from reconciler.cli.render import age, plain
+from reconciler.cli.render import age, complain, say, say_json, show
 from reconciler.core.item import rfc3339
+from reconciler.core.plain import plain
 from reconciler.engine.planning import Planning, plan_tree
 from reconciler.errors import ExitCode
 from reconciler.settings import Settings
@@ -76,9 +76,9 @@ def plan(
     planning = made.planning
     match output:
         case "json":
-            click.echo(json_text(_as_json(made)))
+            say_json(_as_json(made))
         case "markdown":
-            click.echo(markdown_of(planning, made.rows))
+            say(markdown_of(planning, made.rows))
         case _:
             _print(made)
     if planning.desired.problems:
@@ -100,20 +100,18 @@ def _made(settings: Settings) -> _Made:
 def _print(made: _Made) -> None:
     shown = [row for row in made.rows if row.word != "nothing"]
     for line in _table(shown, made.now_ms):
-        click.echo(line)
+        show(line)
     for problem in made.planning.desired.problems:
-        click.echo(plain(str(problem)), err=True)
+        complain(plain(str(problem)))
     if shown:
-        click.echo()
+        say("")
     for line in _notes(made.planning):
-        click.echo(wrapped(line))
-    click.echo(wrapped(summary(counts_of(made.rows, made.planning.desired.nameless))))
+        show(wrapped(line))
+    show(wrapped(summary(counts_of(made.rows, made.planning.desired.nameless))))
     if made.planning.plan.is_guarded:
-        click.echo(
-            wrapped(f"{_waiting(made.planning)} for you: reconciler approve {made.planning.plan.hash}")
-        )
+        show(wrapped(f"{_waiting(made.planning)} for you: reconciler approve {made.planning.plan.hash}"))
     elif made.planning.plan.unapproved or made.planning.plan.unapproved_cancels:
-        click.echo(wrapped(f"Hash: {made.planning.plan.hash}"))
+        show(wrapped(f"Hash: {made.planning.plan.hash}"))
 
 
 def _notes(planning: Planning) -> Iterator[str]:

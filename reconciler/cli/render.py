@@ -24,6 +24,16 @@ def say(text: str) -> None:
     click.echo(plain_lines(text))
 
 
+def show(text: str) -> None:
+    """Print what `layout` made: it is harmless already, and its colours are ours."""
+    click.echo(text, color=True)
+
+
+def pour(text: str) -> None:
+    """Print data for programs exactly as it is, without a line break of ours."""
+    click.echo(text, nl=False, color=True)  # else click would take colours out of it
+
+
 def complain(text: str) -> None:
     """The same to standard error."""
     click.echo(plain_lines(text), err=True)

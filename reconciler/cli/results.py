@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.data import json_text
 from reconciler.cli.layout import Column, Cut, grid_text
 from reconciler.cli.naming import nearest, unknown
-from reconciler.cli.render import plain
+from reconciler.cli.render import pour, say_json, show
 from reconciler.core.model import Accepted, Name, Run
+from reconciler.core.plain import plain
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.explorer.client import Task
 from reconciler.explorer.results import Rows
@@ -58,11 +58,11 @@ def results(
     found = asyncio.run(_ask(settings, run, job, task, limit, is_sandbox=sandbox))
     match output:
         case "json":
-            click.echo(json_text(_as_json(found)))
+            say_json(_as_json(found))
         case "csv":
-            click.echo(_as_csv(found), nl=False, color=True)  # else click would take letters out of the data
+            pour(_as_csv(found))
         case _:
-            click.echo("\n\n".join(_table(task, rows) for task, rows in found.tasks))
+            show("\n\n".join(_table(task, rows) for task, rows in found.tasks))
     return ExitCode.DONE
 
 

@@ -21,6 +21,7 @@ from reconciler.cli import options
 from reconciler.cli.client import explorer_of, explorer_of_sandbox
 from reconciler.cli.holder import holder
 from reconciler.cli.items import items_table
+from reconciler.cli.render import say, show
 from reconciler.core.fault import Code
 from reconciler.core.policy import reader_under
 from reconciler.engine.daemon import Daemon
@@ -250,4 +251,4 @@ async def _showing(daemon: Daemon) -> AsyncIterator[None]:
 async def _show_when_done(daemon: Daemon) -> None:
     while not await daemon.is_quiet():  # noqa: ASYNC110 - many parts together are quiet, and none of them tells
         await asyncio.sleep(0.2)
-    say(items_table(await daemon.items()))
+    show(items_table(await daemon.items()))
