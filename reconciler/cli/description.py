@@ -50,9 +50,9 @@ def lines_of(found: Described) -> Iterator[str]:
         yield from _lines_of_run(record, found.job_url)
     if found.older:
         yield ""
-        yield f"{_count(found.older, 'older run')} not shown: reconciler history {found.item.name}"
+        yield wrapped(f"{_count(found.older, 'older run')} not shown: reconciler history {found.item.name}")
     yield ""
-    yield f"Events (the last {EVENTS}; more by `reconciler history {found.item.name}`):"
+    yield f"Events (the last {EVENTS}; `reconciler history` has more):"
     yield from events_table(found.events[-EVENTS:], is_of_one=True, indent=2)
 
 

@@ -129,7 +129,7 @@ def _notes(planning: Planning) -> Iterator[str]:
         )
         yield (
             f"To be listed first: workflow{'s' if made.to_list[1:] else ''} {which}. Only Explorer knows what"
-            " jobs are there; on a state without any run, manifests of a workflow that has some wait for you"
+            " jobs are there; on a state without any run, manifests of a workflow that has some are guarded"
         )
 
 

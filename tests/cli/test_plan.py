@@ -51,7 +51,7 @@ def test_a_fresh_directory_is_planned_without_a_state(tmp_path: Path, command: C
         "submit  a     waits until Explorer has listed the workflow's jobs once",
         "",
         "To be listed first: workflow 1. Only Explorer knows what jobs are there; on a state without any run,"
-        " manifests of a workflow that has some wait for you",
+        " manifests of a workflow that has some are guarded",
         "Plan: 1 to submit, 0 with nothing to do.",
         f"Hash: {command('plan', '-o', 'json').json['hash']}",
     ]

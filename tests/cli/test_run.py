@@ -120,7 +120,7 @@ def test_a_daemon_shows_itself_obeys_signals_and_says_what_each_example_did(
     tmp_path: Path, jobs: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("click.echo", said.append)
+    monkeypatch.setattr("click.echo", lambda text, **_: said.append(text))
 
     def visit(log: Log) -> None:
         with httpx.Client(base_url=log.url(), trust_env=False) as page:
@@ -222,7 +222,7 @@ def test_the_sandbox_on_its_own_serves_until_it_is_stopped(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("click.echo", said.append)
+    monkeypatch.setattr("click.echo", lambda text, **_: said.append(text))
 
     def visit(_: Log) -> None:
         until(lambda: said)
