@@ -11,7 +11,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.asking import now_ms
-from reconciler.cli.layout import Cell, Column, Cut, wrapped_grid
+from reconciler.cli.layout import Cell, Column, Cut, terminal_width, wrapped_grid
 from reconciler.cli.moments import TAKES, moment_ms
 from reconciler.cli.naming import unknown
 from reconciler.cli.render import complain, say_json, show
@@ -21,7 +21,7 @@ from reconciler.errors import ExitCode
 from reconciler.store.port import Event
 from reconciler.store.reading import Reader
 
-OF_ALL = (Column("TIME"), Column("NAME", Cut.MIDDLE), Column("RUN"), Column("EVENT"), Column("REASON"))
+OF_ALL = (Column("TIME"), Column("NAME", Cut.MIDDLE), Column("EVENT"), Column("REASON"))
 OF_ONE = (Column("TIME"), Column("RUN"), Column("EVENT"), Column("REASON"))
 
 
@@ -81,10 +81,8 @@ def _events(state: Path, name: Name | None, since_ms: int, limit: int) -> list[E
 
 def events_table(events: Sequence[Event], *, is_of_one: bool, indent: int = 0) -> list[str]:
     """One event a row, with its whole reason; the titles first."""
-    rows = [_row(event) for event in events]
-    if is_of_one:
-        return wrapped_grid(OF_ONE, [(time, *rest) for time, _, *rest in rows], indent=indent)
-    return wrapped_grid(OF_ALL, rows, indent=indent)
+    columns = OF_ONE if is_of_one else OF_ALL
+    return wrapped_grid(columns, [_row(event, is_of_one=is_of_one) for event in events], indent=indent)
 
 
 def event_as_json(event: Event) -> dict[str, Any]:
@@ -103,9 +101,17 @@ def event_as_json(event: Event) -> dict[str, Any]:
     }
 
 
-def _row(event: Event) -> tuple[Cell, ...]:
-    subject = event.name or (f"workflow {event.workflow_id}" if event.workflow_id else "-")
-    run = f"{event.key.generation}.{event.key.attempt}" if event.key else "-"
+def _row(event: Event, *, is_of_one: bool) -> tuple[Cell, ...]:
+    if is_of_one:
+        subject = f"{event.key.generation}.{event.key.attempt}" if event.key else "-"
+    else:
+        subject = str(event.key or event.name or f"workflow {event.workflow_id or '-'}")
     job = "" if event.job_id is None else f"job {event.job_id}"
     reason = ": ".join(filter(None, (job, event.reason)))
-    return (rfc3339(event.at_ms), subject, run, event.event, reason or "-")
+    return (_time(event.at_ms), subject, event.event, reason or "-")
+
+
+def _time(at_ms: int) -> str:
+    """On a terminal to the second: there is no room for more, and nobody who reads it minds."""
+    exactly = rfc3339(at_ms)
+    return exactly if terminal_width() is None else f"{exactly[:19]}Z"

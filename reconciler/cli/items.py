@@ -18,9 +18,11 @@ COLUMNS = (_NAME, Column("STATE"), Column("JOB"), Column("AGE"), _REASON)
 """What everybody wants to know, and what fits 80 columns."""
 
 WIDE = (
-    *(_NAME, Column("STATE"), Column("JOB"), Column("STATUS"), Column("GEN"), Column("TRY"), Column("AGE")),
-    *(Column("WORKFLOW", Cut.MIDDLE), Column("PATH", Cut.MIDDLE), Column("REVISION", Cut.END), _REASON),
+    *(_NAME, Column("STATE"), Column("JOB"), Column("STATUS"), Column("GEN", is_spare=True)),
+    *(Column("TRY", is_spare=True), Column("AGE"), Column("WORKFLOW", Cut.MIDDLE, is_spare=True)),
+    *(Column("PATH", Cut.MIDDLE, is_spare=True), Column("REVISION", is_spare=True), _REASON),
 )
+"""All that is short enough for a row; on a narrow terminal the last go first."""
 
 TONES: Mapping[State, Tone] = {
     State.SUCCEEDED: Tone.GOOD,

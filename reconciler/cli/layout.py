@@ -21,6 +21,9 @@ _GAP = 2
 _LEAST = 8
 """A column that gives way keeps so many letters of what it holds."""
 
+_READABLE = 18
+"""So many letters of a name or a sentence say something; before fewer are left, spare columns go."""
+
 
 class Cut(Enum):
     """What a column may lose when a row is too long for its line."""
@@ -42,10 +45,11 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column's title, and what of its cells may be cut."""
+    """One column's title, what of its cells may be cut, and whether it may go where there is no room."""
 
     title: str
     cut: Cut = Cut.NOTHING
+    is_spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,13 @@ Cell = str | Toned
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table whose widths are settled, so that rows may follow one by one."""
+    """A table whose widths are settled, so that rows may follow one by one.
+
+    `kept` are the places of the columns that there is room for, `widths` the widths of these.
+    """
 
     columns: tuple[Column, ...]
+    kept: tuple[int, ...]
     widths: tuple[int, ...]
     width: int | None
     is_coloured: bool
@@ -73,10 +81,11 @@ class Grid:
         return self.row([column.title for column in self.columns])
 
     def row(self, cells: Sequence[Cell]) -> str:
-        """One line, no longer than the terminal."""
+        """One line, no longer than the terminal; of the cells of all columns."""
+        cells = [cells[at] for at in self.kept]
         shown = [
-            _padded(self._fit(_text_of(cell), width, column), width)
-            for cell, width, column in zip(cells, self.widths, self.columns, strict=True)
+            _padded(self._fit(_text_of(cell), width, self.columns[at]), width)
+            for cell, width, at in zip(cells, self.widths, self.kept, strict=True)
         ]
         line = (" " * _GAP).join(shown).rstrip()
         if self.width is not None and width_of(line) > self.width:
@@ -96,11 +105,12 @@ def grid(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, indent: i
     for row in rows:
         for at, cell in enumerate(row):
             widths[at] = max(widths[at], width_of(_text_of(cell)))
-    width = terminal_width()
+    width, kept = terminal_width(), list(range(len(columns)))
     if width is not None:
         width = max(1, width - indent)
-        widths = fitted(widths, [column.cut is not Cut.NOTHING for column in columns], width)
-    return Grid(tuple(columns), tuple(widths), width, is_coloured())
+        kept = _with_room(columns, widths, width)
+        widths = fitted([widths[at] for at in kept], [_may_shrink(columns[at]) for at in kept], width)
+    return Grid(tuple(columns), tuple(kept), tuple(widths), width, is_coloured())
 
 
 def grid_text(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, indent: int = 0) -> str:
@@ -120,9 +130,10 @@ def wrapped_grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, i
     widths = [max(width_of(_text_of(head[at])) for head in heads) for at in range(len(columns) - 1)]
     if width is not None:
         longest = max(map(width_of, [columns[-1].title, *(_text_of(row[-1]) for row in rows)]))
-        room = width - indent - _GAP - min(longest, max(_LEAST, width * 2 // 5))
-        widths = fitted(widths, [column.cut is not Cut.NOTHING for column in columns[:-1]], room)
-    made = Grid(tuple(columns[:-1]), tuple(widths), width, is_coloured())
+        may_shrink = [*map(_may_shrink, columns[:-1]), True]
+        widths = fitted([*widths, longest], may_shrink, width - indent)[:-1]
+    kept = tuple(range(len(widths)))
+    made = Grid(tuple(columns[:-1]), kept, tuple(widths), width, is_coloured())
     start = sum(widths) + _GAP * len(widths) + indent
     titles = [Toned(column.title, None) for column in columns]
     return [_wrapped_row(made, cells, start, indent) for cells in [titles, *rows]]
@@ -199,6 +210,20 @@ def is_coloured() -> bool:
 def painted(text: str, tone: Tone | None) -> str:
     """The text in a colour, where colours are wanted; it is made harmless first."""
     return _painted(plain(text), tone if is_coloured() else None)
+
+
+def _with_room(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """The places of the columns that stay; spare ones go, the last first, until the others are readable."""
+    kept = list(range(len(columns)))
+    for spare in [at for at in reversed(kept) if columns[at].is_spare]:
+        least = [min(widths[at], _READABLE) if _may_shrink(columns[at]) else widths[at] for at in kept]
+        if sum(least) + _GAP * (len(kept) - 1) > width:
+            kept.remove(spare)
+    return kept
+
+
+def _may_shrink(column: Column) -> bool:
+    return column.cut is not Cut.NOTHING
 
 
 def _broken(lines: list[str], word: str, width: int, indent: str) -> str:

@@ -12,36 +12,40 @@ import sys
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from reconciler import __version__
 from reconciler.cli.render import complain
 from reconciler.errors import ExitCode, ReconcilerError
 
 COMMANDS = {
-    "init": ("reconciler.cli.init", "init"),
-    "run": ("reconciler.cli.run", "run"),
-    "validate": ("reconciler.cli.validate", "validate"),
-    "plan": ("reconciler.cli.plan", "plan"),
-    "get": ("reconciler.cli.get", "get"),
-    "describe": ("reconciler.cli.describe", "describe"),
-    "explain": ("reconciler.cli.explain", "explain"),
-    "history": ("reconciler.cli.history", "history"),
-    "results": ("reconciler.cli.results", "results"),
-    "approve": ("reconciler.cli.operate", "approve"),
-    "baseline": ("reconciler.cli.operate", "baseline"),
-    "resolve": ("reconciler.cli.resolve", "resolve"),
-    "retry": ("reconciler.cli.steer", "retry"),
-    "cancel": ("reconciler.cli.steer", "cancel"),
-    "pause": ("reconciler.cli.steer", "pause"),
-    "resume": ("reconciler.cli.steer", "resume"),
-    "backup": ("reconciler.cli.backup", "backup"),
-    "doctor": ("reconciler.cli.doctor", "doctor"),
-    "schema": ("reconciler.cli.about", "schema"),
-    "sandbox": ("reconciler.cli.run", "sandbox"),
-    "completion": ("reconciler.cli.completion", "completion"),
-    "version": ("reconciler.cli.about", "version"),
+    "init": ("init", "Write a first manifest and a file of settings."),
+    "run": ("run", "Watch the jobs directory, and submit one job for each manifest."),
+    "validate": ("validate", "Check manifests, without state or server."),
+    "plan": ("plan", "Show what would be submitted and cancelled, and why."),
+    "get": ("get", "Show each manifest's newest run."),
+    "describe": ("describe", "Show all that is known of one manifest."),
+    "explain": ("explain", "Say what happens next to one manifest, and why not sooner."),
+    "history": ("history", "Show what was decided and seen."),
+    "results": ("results", "Show what the tasks of a finished job found."),
+    "approve": ("operate", "Release the new runs of a plan."),
+    "baseline": ("operate", "Record new manifests as already done."),
+    "resolve": ("resolve", "End a hold: say which job is a run's own."),
+    "retry": ("steer", "Submit a manifest again, as it is."),
+    "cancel": ("steer", "Stop a running job."),
+    "pause": ("steer", "Submit nothing until `resume`."),
+    "resume": ("steer", "Submit again what waited since `pause`."),
+    "backup": ("backup", "Copy the state, also while a daemon runs."),
+    "doctor": ("doctor", "Look at all that a daemon needs, and say what to do."),
+    "schema": ("about", "Print the JSON Schema of manifests."),
+    "sandbox": ("run", "Run a stand-in for Explorer on its own."),
+    "completion": ("completion", "Print what your shell needs to complete commands."),
+    "version": ("about", "Print the version."),
 }
-"""Each command's module and name, in the order in which help lists them: that of a first day's use."""
+"""Each command's module, and what a list of commands says of it, in the order of a first day's use.
+
+It is said here, so that a list imports none of them.
+"""
 
 
 class Commands(click.Group):
@@ -55,9 +59,23 @@ class Commands(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        module, name = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), name)
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"reconciler.cli.{module}"), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """List them without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete their names in the same way."""
+        begun = [
+            CompletionItem(name, help=said)
+            for name, (_, said) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*begun, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

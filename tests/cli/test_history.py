@@ -39,8 +39,8 @@ def test_one_name_has_its_story(known: Command) -> None:
 
 def test_all_names_have_one_story(known: Command) -> None:
     titles, *rows = known("history").lines
-    assert titles.split() == ["TIME", "NAME", "RUN", "EVENT", "REASON"]
-    assert {"runs", "refused", "workflow"} <= {row.split()[1] for row in rows}
+    assert titles.split() == ["TIME", "NAME", "EVENT", "REASON"]
+    assert {"runs#1.1", "refused#1.1", "workflow"} <= {row.split()[1] for row in rows}
     assert "\\u001b" in known("history").out
     assert [row.split()[0] for row in rows] == sorted(row.split()[0] for row in rows)
 

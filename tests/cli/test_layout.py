@@ -58,6 +58,19 @@ def test_a_row_is_never_longer_than_the_terminal(terminal: pytest.MonkeyPatch) -
     assert lines == ["NAME      S…", "nnnnnnn…  I…"]
 
 
+def test_spare_columns_go_before_the_others_say_nothing(terminal: pytest.MonkeyPatch) -> None:
+    columns = (
+        *(Column("NAME", Cut.MIDDLE), Column("A", is_spare=True), Column("PATH", Cut.END, is_spare=True)),
+        Column("REASON", Cut.END),
+    )
+    rows = [("n" * 30, "a", "p" * 30, "r" * 30)]
+    assert grid_text(columns, rows).splitlines()[0].split() == ["NAME", "REASON"]
+    terminal.setenv("COLUMNS", "45")
+    assert grid_text(columns, rows).splitlines()[0].split() == ["NAME", "A", "REASON"]
+    terminal.setenv("COLUMNS", "70")
+    assert grid_text(columns, rows).splitlines()[0].split() == ["NAME", "A", "PATH", "REASON"]
+
+
 def test_an_indent_counts(terminal: pytest.MonkeyPatch) -> None:
     lines = grid_text(NAMES, [("n" * 30, "Held", "r" * 30)], indent=4).splitlines()
     assert {len(line) for line in lines} <= set(range(41))
@@ -138,10 +151,10 @@ def test_a_paragraph_without_a_terminal_is_one_line() -> None:
 def test_the_last_column_goes_on_over_several_lines(terminal: pytest.MonkeyPatch) -> None:
     rows = [(Toned("wait", Tone.CARE), "a-name-that-goes-on-to-its-end", "why it waits is a long story")]
     titles, row = wrapped_grid((Column("ACTION"), Column("NAME", Cut.MIDDLE), Column("WHY")), rows)
-    assert titles == "ACTION  NAME            WHY"
+    assert titles == "ACTION  NAME             WHY"
     assert row.splitlines() == [
-        "\x1b[33mwait  \x1b[0m  a-name-…ts-end  why it waits is",
-        "                        a long story",
+        "\x1b[33mwait  \x1b[0m  a-name-…its-end  why it waits is",
+        "                         a long story",
     ]
 
 
