@@ -37,8 +37,8 @@ class Facts:
     """All that an account is given of.
 
     `wish` is None for a name that no document of the tree claims. `unfinished` are runs whose jobs run, or
-    may run; `action` is None for a name that was deleted long ago. `daemon` says who has the state, if
-    anybody has.
+    may run; `action` is None for a name that was deleted long ago. `guarded_cancels` wait for an operator's
+    word. `daemon` says who has the state, if anybody has.
     """
 
     name: Name
@@ -47,6 +47,7 @@ class Facts:
     unfinished: Sequence[Run]
     action: Action | None
     cancels: Sequence[CancelJob]
+    guarded_cancels: Sequence[CancelJob]
     plan_hash: str
     daemon: str | None
     now_ms: int
@@ -145,7 +146,9 @@ def _following(facts: Facts) -> Iterator[str]:
     yield _next(facts)
     for cancel in facts.cancels:
         yield f"Job {cancel.job_id} is stopped: {cancel.why}."
-    if isinstance(facts.action, Wait) and facts.action.why in (Reason.TOO_MANY_NEW, Reason.WORKFLOW_HAS_JOBS):
+    for cancel in facts.guarded_cancels:
+        yield f"Job {cancel.job_id} is not stopped yet: it {Reason.TOO_MANY_CANCELS}."
+    if _is_guarded(facts):
         yield f"`reconciler plan` lists what waits; `reconciler approve {facts.plan_hash}` releases it."
     if _is_pending(facts):
         yield f"The daemon that does it is {facts.daemon}." if facts.daemon else _NO_DAEMON
@@ -177,6 +180,11 @@ def _next(facts: Facts) -> str:
             return f"Nothing is to be submitted: {reason_of(action)}.{deadline}"
         case _:
             assert_never(action)
+
+
+def _is_guarded(facts: Facts) -> bool:
+    guards = (Reason.TOO_MANY_NEW, Reason.WORKFLOW_HAS_JOBS)
+    return bool(facts.guarded_cancels) or (isinstance(facts.action, Wait) and facts.action.why in guards)
 
 
 def _waits(reason: str) -> str:

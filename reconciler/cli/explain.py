@@ -65,6 +65,9 @@ def _facts(settings: Settings, name: Name) -> Facts:
         unfinished=observed.unfinished,
         action=next((action for action in plan.actions if action.name == name), None),
         cancels=[cancel for cancel in plan.cancels if cancel.name == name],
+        guarded_cancels=[
+            cancel for cancel in plan.unapproved_cancels if cancel.name == name and cancel not in plan.cancels
+        ],
         plan_hash=plan.hash,
         daemon=holder_now(settings.state),
         now_ms=now_ms,

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from reconciler.core.item import Item
-from reconciler.core.model import Name
+from reconciler.core.model import Name, Pause
 from reconciler.errors import StateUnusable
 from reconciler.store.reading import Reader
 
@@ -23,6 +23,14 @@ def items_in(state: Path) -> list[Item]:
         return []
     with closing(Reader.open(state)) as reader:
         return list(reader.items())
+
+
+def pause_in(state: Path) -> Pause | None:
+    """The pause of this state, if an operator wants nothing submitted."""
+    if not state.exists():
+        return None
+    with closing(Reader.open(state)) as reader:
+        return reader.pause()
 
 
 def changes(

@@ -11,8 +11,8 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.data import json_line, yaml_text
-from reconciler.cli.following import changes, items_in
-from reconciler.cli.items import COLUMNS, WIDE, row, updated_s, wide_row
+from reconciler.cli.following import changes, items_in, pause_in
+from reconciler.cli.items import COLUMNS, WIDE, paused, row, updated_s, wide_row
 from reconciler.cli.layout import grid, grid_text
 from reconciler.cli.naming import unknown
 from reconciler.cli.render import complain, say, say_json, show
@@ -87,8 +87,8 @@ def get(
     strangers = sorted(set(names) - {item.name for item in known})
     if strangers:
         raise unknown(strangers, [item.name for item in known])
-    if not items and output in _ROWS:
-        _say_why_empty(is_known=bool(known))
+    if output in _ROWS:
+        _say_more(settings.state, is_known=bool(known), is_shown=bool(items))
     return ExitCode.DONE
 
 
@@ -109,6 +109,15 @@ def _print_table(items: Sequence[Item], output: str) -> None:
     columns, row_of = _ROWS[output]
     if items:
         show(grid_text(columns, [row_of(item) for item in items]))
+
+
+def _say_more(state: Path, *, is_known: bool, is_shown: bool) -> None:
+    """What a person would miss in the table: that nothing is submitted now, and why it is empty."""
+    pause = pause_in(state)
+    if pause:
+        complain(paused(pause))
+    if not is_shown:
+        _say_why_empty(is_known=is_known)
 
 
 def _say_why_empty(*, is_known: bool) -> None:

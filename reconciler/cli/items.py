@@ -8,8 +8,8 @@ from datetime import datetime
 
 from reconciler.cli.layout import Cell, Column, Cut, Tone, Toned, grid_text
 from reconciler.cli.render import age
-from reconciler.core.item import Item
-from reconciler.core.model import State
+from reconciler.core.item import Item, rfc3339
+from reconciler.core.model import Pause, State
 
 _NAME = Column("NAME", Cut.MIDDLE)
 _REASON = Column("REASON", Cut.END)
@@ -65,6 +65,13 @@ def age_of(item: Item) -> str:
 def updated_s(item: Item) -> float:
     """When its state became what it is, in seconds since the epoch."""
     return datetime.fromisoformat(item.updated_at).timestamp()
+
+
+def paused(pause: Pause) -> str:
+    """That nothing is submitted: since when, by whom and why."""
+    why = f": {pause.why}" if pause.why else ""
+    since = rfc3339(pause.since_ms)
+    return f"Submissions are paused since {since} by {pause.who}{why}. `reconciler resume` goes on"
 
 
 def _state(item: Item) -> Toned:

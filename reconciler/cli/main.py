@@ -6,6 +6,7 @@ modules are imported by the command that needs them, so that `version` and `--he
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import io
 import sys
@@ -62,6 +63,16 @@ class Commands(click.Group):
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"reconciler.cli.{module}"), cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; one that does not exist is told with the nearest that does."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = difflib.get_close_matches(args[0][:40], COMMANDS, n=1)
+            hint = f"the nearest is {near[0]}" if near else "`reconciler --help` lists all"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """List them without importing any."""

@@ -73,8 +73,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     if rows:
         yield "| action | name | why |\n|---|---|---|"
     for row in rows:
-        note = f"; {row.note}" if row.note else ""
-        yield f"| {row.word} | `{row.name}` | {escaped(row.reason + note)} |"
+        yield f"| {row.word} | `{row.name}` | {escaped(row.told())} |"
 
 
 def _changes(rows: Sequence[Row]) -> Iterator[str]:

@@ -33,7 +33,7 @@ def approve(
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@options.names
 @options.config
 @options.jobs_dir
 @options.state

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from reconciler.cli import options
+from reconciler.cli.items import paused
 from reconciler.cli.layout import (
     Column,
     Cut,
@@ -118,11 +119,7 @@ def _notes(planning: Planning) -> Iterator[str]:
     """What has to be said of the plan as a whole."""
     made, pause = planning.plan, planning.world.pause
     if pause:
-        why = f": {pause.why}" if pause.why else ""
-        yield (
-            f"Submissions are paused since {rfc3339(pause.since_ms)} by {pause.who}{why}."
-            " `reconciler resume` goes on"
-        )
+        yield paused(pause)
     if made.to_list:
         which = ", ".join(made.to_list[:5]) + (
             f" and {len(made.to_list) - 5} more" if made.to_list[5:] else ""
@@ -160,7 +157,7 @@ def _why(row: Row, now_ms: int) -> str:
     until = ""
     if row.until_ms is not None and row.until_ms > now_ms:
         until = f" (until {rfc3339(row.until_ms)}, in {age((row.until_ms - now_ms) / 1000)})"
-    return row.reason + until + (f"; {row.note}" if row.note else "")
+    return row.told() + until
 
 
 def _changes(row: Row, indent: str) -> Iterator[str]:
@@ -188,7 +185,8 @@ def _as_json(made: _Made) -> dict[str, Any]:
         "paused": pause and {"by": pause.who, "why": pause.why, "since": rfc3339(pause.since_ms)},
         "summary": dict(counts_of(made.rows, planning.desired.nameless)),
         "problems": [str(problem) for problem in planning.desired.problems],
-        "actions": [_row_as_json(row) for row in made.rows],
+        "actions": [_row_as_json(row) for row in made.rows if row.job_id is None],
+        "cancels": [_cancel_as_json(row) for row in made.rows if row.job_id is not None],
     }
 
 
@@ -201,7 +199,18 @@ def _row_as_json(row: Row) -> dict[str, Any]:
         "generation": row.key.generation if row.key else None,
         "attempt": row.key.attempt if row.key else None,
         "workflowId": row.workflow_id,
-        "jobId": None if row.job_id is None else str(row.job_id),
         "changes": [{"path": it.place, "before": it.before, "after": it.after} for it in row.changes],
         "note": row.note or None,
+    }
+
+
+def _cancel_as_json(row: Row) -> dict[str, Any]:
+    """A job that is stopped (`cancel`), or will be once somebody approves it (`wait`)."""
+    return {
+        "name": row.name,
+        "action": row.word,
+        "reason": row.reason,
+        "generation": row.key.generation if row.key else None,
+        "attempt": row.key.attempt if row.key else None,
+        "jobId": str(row.job_id),
     }

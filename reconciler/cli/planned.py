@@ -44,6 +44,11 @@ class Row:
     changes: tuple[Change, ...] = ()
     note: str = ""
 
+    def told(self) -> str:
+        """The reason for a person, with the job that it is about and what cannot be shown."""
+        job = f"job {self.job_id}: " if self.job_id is not None else ""
+        return f"{job}{self.reason}{f'; {self.note}' if self.note else ''}"
+
 
 def rows_of(planning: Planning, bodies: Bodies) -> list[Row]:
     """Every row of a plan, in the order of WORDS and then of the tree."""
@@ -147,7 +152,7 @@ def _cancels(planning: Planning) -> Iterator[Row]:
         yield _cancel("cancel", it, str(it.why))
     for it in planning.plan.unapproved_cancels:
         if it.key not in now:
-            yield _cancel("wait", it, f"{Reason.TOO_MANY_CANCELS}: job {it.job_id}, {it.why}")
+            yield _cancel("wait", it, f"{Reason.TOO_MANY_CANCELS}: {it.why}")
 
 
 def _cancel(word: str, it: CancelJob, reason: str) -> Row:

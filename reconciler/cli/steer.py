@@ -22,7 +22,7 @@ _why = click.option("--why", metavar="TEXT", default="", help="Kept in the histo
 
 
 @click.command()
-@click.argument("name")
+@options.name
 @_why
 @options.config
 @options.state
@@ -37,7 +37,7 @@ def retry(name: str, why: str, config: Path | None, state: str | None, sandbox: 
 
 
 @click.command()
-@click.argument("name")
+@options.name
 @click.option("--generation", type=click.IntRange(1), metavar="N", help="Which, if several jobs run.")
 @_why
 @options.config

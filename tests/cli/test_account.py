@@ -34,7 +34,7 @@ NOW_MS = 1_764_000_000_000
 A = Name("a")
 KEY = RunKey(A, 1, 1)
 AGO = NOW_MS - 192_000
-FACTS = Facts(A, manifest(), None, (), Nothing(A, Reason.DONE), (), "f" * 64, None, NOW_MS)
+FACTS = Facts(A, manifest(), None, (), Nothing(A, Reason.DONE), (), (), "f" * 64, None, NOW_MS)
 
 
 def facts(**changes: Any) -> Facts:
@@ -167,3 +167,5 @@ def test_a_job_that_is_to_be_stopped_is_said() -> None:
     cancel = CancelJob(KEY, JobId(7), CancelCause.DELETED, Reason.CANCEL_DELETED)
     following = account_of(facts(action=Nothing(A, Reason.DELETED), cancels=(cancel,), daemon="it")).following
     assert f"Job 7 is stopped: {Reason.CANCEL_DELETED}." in following
+    following = account_of(facts(guarded_cancels=(cancel,))).following
+    assert f"Job 7 is not stopped yet: it {Reason.TOO_MANY_CANCELS}. `reconciler plan` lists" in following

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.core.model import JobId
+from reconciler.core.model import JobId, Pause
 from reconciler.core.outcome import Created, NotCreated, Refused, Unclear
 from tests.cli.lasting import left_behind
 from tests.cli.started import Command
@@ -163,6 +163,17 @@ def test_programs_get_json(known: Command) -> None:
 
 def test_names_are_all_that_a_script_may_want(known: Command) -> None:
     assert known("get", "-o", "name").lines == ["held", "later", "lost", "refused", "runs"]
+
+
+def test_a_pause_is_told_beside_the_table(tmp_path: Path, command: Command) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.store.pause(Pause("anna", "a migration", now_ms()))
+
+    left_behind(tmp_path, scene)
+    ended = command("get")
+    assert (ended.status, ended.out) == (0, "")
+    assert "by anna: a migration. `reconciler resume` goes on" in ended.err
+    assert command("get", "-o", "json").err == ""
 
 
 def test_some_names_may_be_asked_for(known: Command) -> None:

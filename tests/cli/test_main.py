@@ -54,6 +54,11 @@ def test_what_is_not_understood_is_a_usage_error(command: Command, arguments: tu
     assert ended.out == ""
 
 
+def test_a_command_that_does_not_exist_is_told_with_the_nearest(command: Command) -> None:
+    assert "there is no command 'descrbe'; the nearest is describe" in command("descrbe").err
+    assert "there is no command 'zzz'; `reconciler --help` lists all" in command("zzz").err
+
+
 def test_the_version_is_told_either_way(command: Command) -> None:
     assert command("--version").out == command("version").out.replace(" ", ", version ")
     assert __version__ in command("version").out

@@ -145,7 +145,7 @@ def test_a_changed_manifest_shows_its_changed_values(tmp_path: Path, command: Co
     ]
     [action] = command("plan", "-o", "json").json["actions"]
     assert action["changes"][0] == {"path": "spec.workflowId", "before": "1", "after": "2"}
-    assert (action["workflowId"], action["until"], action["jobId"]) == ("2", None, None)
+    assert (action["workflowId"], action["until"]) == ("2", None)
 
 
 def test_a_new_rerun_is_told_where_no_value_differs(tmp_path: Path, command: Command) -> None:
@@ -156,6 +156,31 @@ def test_a_new_rerun_is_told_where_no_value_differs(tmp_path: Path, command: Com
 
     left_behind(tmp_path, scene)
     assert f"{Reason.CHANGED}; spec.rerun changed" in command("plan").out
+
+
+async def replacing(stage: Stage) -> None:
+    """A job that runs, of a manifest that has changed and wants it replaced."""
+    stage.write_text("a.yaml", manifest_text("a", SLOW) + "  onChange: replace\n")
+    await stage.store.workflow_listed(SLOW, [], now_ms())
+    await stage.parts.reconciler.reconcile()
+    await sent(stage, "a", Created(JobId(101)))
+    stage.write_text("a.yaml", manifest_text("a", SLOW, "y") + "  onChange: replace\n")
+
+
+def test_jobs_to_be_stopped_are_told_apart_from_what_happens_to_names(
+    tmp_path: Path, command: Command
+) -> None:
+    left_behind(tmp_path, replacing)
+    shown = command("plan", "-o", "json").json
+    assert [(it["name"], it["action"]) for it in shown["actions"]] == [("a", "wait")]
+    assert [(it["name"], it["action"], it["jobId"]) for it in shown["cancels"]] == [("a", "cancel", "101")]
+    assert shown["cancels"][0]["reason"] == Reason.CANCEL_REPLACED
+    ended = command("plan", "--detailed-exitcode")
+    assert ended.status == 2
+    assert ended.lines[1] == f"cancel  a     job 101: {Reason.CANCEL_REPLACED}"
+    assert "Plan: 0 to submit, 1 to cancel, 1 waiting, 0 with nothing to do." in ended.lines
+    explained = command("explain", "a").out
+    assert f"Job 101 is stopped: {Reason.CANCEL_REPLACED}." in explained
 
 
 def test_what_waits_says_until_when(tmp_path: Path, command: Command) -> None:

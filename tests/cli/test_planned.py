@@ -82,7 +82,7 @@ def test_jobs_to_stop_are_rows_of_their_own() -> None:
     [guarded, _] = rows_of(planning(nothing, unapproved_cancels=(STOP,)), {})
     assert (guarded.word, guarded.reason) == (
         "wait",
-        f"{Reason.TOO_MANY_CANCELS}: job 7, {Reason.CANCEL_DELETED}",
+        f"{Reason.TOO_MANY_CANCELS}: {Reason.CANCEL_DELETED}",
     )
 
 
@@ -97,4 +97,9 @@ def test_the_summary_counts_what_is_there() -> None:
     assert summary({"cancel": 2, "missing": 1, "nothing": 3}) == (
         "Plan: 0 to submit, 2 to cancel, 1 not shown by Explorer, 3 with nothing to do."
     )
-    assert Row("wait", Name("a"), "why").changes == ()
+
+
+def test_a_row_tells_its_job_and_what_is_missing() -> None:
+    assert Row("wait", Name("a"), "why").told() == "why"
+    assert Row("cancel", Name("a"), "why", job_id=JobId(7)).told() == "job 7: why"
+    assert Row("submit", Name("a"), "why", note="not kept").told() == "why; not kept"
