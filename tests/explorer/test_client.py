@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -299,3 +300,50 @@ async def _traceback(reading: Awaitable[object]) -> str:
     with pytest.raises(ExplorerError) as caught:
         await reading
     return "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+
+
+def test_the_rows_of_a_task_are_read_and_the_limit_is_kept(tmp_path: Path) -> None:
+    async def check(explorer: Explorer, sandbox: Sandbox) -> None:
+        job = await sandbox.add_foreign_job(WORKFLOW, BODY)
+        assert await explorer.sample_result(JobId(job.id), "query_1", 10) == ()  # it runs still
+        with pytest.raises(ExplorerError) as caught:
+            await explorer.sample_result(JobId(job.id), "no/such task?", 10)
+        assert isinstance(caught.value.failure, WorkflowMissing)
+        last = sandbox.traffic.of("results")[-1].request
+        assert last.path.endswith("/tasks/no%2Fsuch%20task%3F/sample_result")
+        assert last.query == "limit=10"
+
+    with_sandbox(tmp_path, check)
+
+
+def test_more_rows_than_were_asked_for_are_left_out(tmp_path: Path) -> None:
+    async def main() -> None:
+        rows = json.dumps({"code": 0, "data": {"items": [["a"], ["b"], ["c"]]}}).encode()
+        async with serving(saying(http(200, rows))) as raw:
+            explorer = client_of(raw.url, tmp_path)
+            assert await explorer.sample_result(JobId(1), "t", 2) == (("a",), ("b",))
+
+    asyncio.run(main())
+
+
+def test_the_servers_clock_is_read_with_a_session(tmp_path: Path) -> None:
+    async def check(explorer: Explorer, sandbox: Sandbox) -> None:
+        found = await explorer.clock_ms()
+        assert found is not None
+        assert abs(found / 1000 - time.time()) < 60
+        sandbox.sessions.forget_all()
+        with pytest.raises(ExplorerError) as caught:
+            await explorer.clock_ms()
+        assert isinstance(caught.value.failure, SessionLost)
+
+    with_sandbox(tmp_path, check)
+
+
+def test_where_there_is_no_session_there_is_no_clock() -> None:
+    async def main() -> None:
+        login = Login("root", Secret("x"), "127.0.0.1", 9669)
+        with pytest.raises(ExplorerError) as caught:
+            await explorer_at("http://127.0.0.1:1", login).clock_ms()
+        assert isinstance(caught.value.failure, Unreachable)
+
+    asyncio.run(main())

@@ -13,7 +13,7 @@ import trustme
 
 from reconciler.sandbox.faults import Drip, Hang, Late
 from reconciler.sandbox.ledger import Ledger, LedgerInUseError
-from reconciler.sandbox.server import run_until_stopped, serve
+from reconciler.sandbox.server import URL_FILE, run_until_stopped, serve
 from tests.sandbox.visit import API, Clock, client, code, log_in, raw, visit, visiting
 
 IN_A_PROCESS = """
@@ -106,6 +106,14 @@ def test_jobs_are_still_there_after_a_restart(tmp_path):
             assert await it.new_job() == 103
 
     asyncio.run(play())
+
+
+def test_a_sandbox_says_in_its_directory_where_it_listens_while_it_does(tmp_path):
+    async def scene(it):
+        assert (tmp_path / URL_FILE).read_text().strip() == it.sandbox.base_url
+
+    visit(tmp_path, scene)
+    assert not (tmp_path / URL_FILE).exists()
 
 
 def test_a_directory_is_served_by_one_only(tmp_path):
