@@ -38,7 +38,7 @@ class Facts:
 
     `wish` is None for a name that no document of the tree claims. `unfinished` are runs whose jobs run, or
     may run; `action` is None for a name that was deleted long ago. `guarded_cancels` wait for an operator's
-    word. `daemon` says who has the state, if anybody has.
+    word. `recorded` is the reason that a daemon put down last; `daemon` says who has the state, if anybody.
     """
 
     name: Name
@@ -49,6 +49,7 @@ class Facts:
     cancels: Sequence[CancelJob]
     guarded_cancels: Sequence[CancelJob]
     plan_hash: str
+    recorded: str
     daemon: str | None
     now_ms: int
 
@@ -144,6 +145,7 @@ def _job(job: Accepted, now_ms: int) -> str:
 
 def _following(facts: Facts) -> Iterator[str]:
     yield _next(facts)
+    yield from _what_only_the_daemon_knows(facts)
     for cancel in facts.cancels:
         yield f"Job {cancel.job_id} is stopped: {cancel.why}."
     for cancel in facts.guarded_cancels:
@@ -180,6 +182,14 @@ def _next(facts: Facts) -> str:
             return f"Nothing is to be submitted: {reason_of(action)}.{deadline}"
         case _:
             assert_never(action)
+
+
+def _what_only_the_daemon_knows(facts: Facts) -> Iterator[str]:
+    """What followed the same reason when a daemon last made its plan: what a listing came to, say."""
+    if isinstance(facts.action, Wait) and not facts.action.detail:
+        reason, _, detail = facts.recorded.partition(f"{facts.action.why}: ")
+        if detail and not reason:
+            yield f"The daemon was told: {detail}."
 
 
 def _is_guarded(facts: Facts) -> bool:

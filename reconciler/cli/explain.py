@@ -69,6 +69,7 @@ def _facts(settings: Settings, name: Name) -> Facts:
             cancel for cancel in plan.unapproved_cancels if cancel.name == name and cancel not in plan.cancels
         ],
         plan_hash=plan.hash,
+        recorded=known[name].reason if name in known else "",
         daemon=holder_now(settings.state),
         now_ms=now_ms,
     )

@@ -13,7 +13,7 @@ from reconciler.cli import options
 from reconciler.cli.data import json_line, yaml_text
 from reconciler.cli.following import changes, items_in, pause_in
 from reconciler.cli.items import COLUMNS, WIDE, paused, row, updated_s, wide_row
-from reconciler.cli.layout import grid, grid_text
+from reconciler.cli.layout import grid, grid_text, wrapped
 from reconciler.cli.naming import unknown
 from reconciler.cli.render import complain, say, say_json, show
 from reconciler.core.item import Item, as_json
@@ -115,7 +115,7 @@ def _say_more(state: Path, *, is_known: bool, is_shown: bool) -> None:
     """What a person would miss in the table: that nothing is submitted now, and why it is empty."""
     pause = pause_in(state)
     if pause:
-        complain(paused(pause))
+        complain(wrapped(paused(pause)))
     if not is_shown:
         _say_why_empty(is_known=is_known)
 

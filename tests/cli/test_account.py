@@ -34,7 +34,7 @@ NOW_MS = 1_764_000_000_000
 A = Name("a")
 KEY = RunKey(A, 1, 1)
 AGO = NOW_MS - 192_000
-FACTS = Facts(A, manifest(), None, (), Nothing(A, Reason.DONE), (), (), "f" * 64, None, NOW_MS)
+FACTS = Facts(A, manifest(), None, (), Nothing(A, Reason.DONE), (), (), "f" * 64, "", None, NOW_MS)
 
 
 def facts(**changes: Any) -> Facts:
@@ -161,6 +161,14 @@ def test_what_happens_next_has_the_plans_reason_and_names_the_daemon(action: Act
 def test_what_the_guard_holds_says_how_to_release_it() -> None:
     following = account_of(facts(action=Wait(A, Reason.TOO_MANY_NEW))).following
     assert f"`reconciler approve {'f' * 64}` releases it." in following
+
+
+def test_what_only_the_daemon_was_told_is_added() -> None:
+    wait = Wait(A, Reason.NOT_LISTED)
+    told = account_of(facts(action=wait, recorded=f"{Reason.NOT_LISTED}: there is no workflow 1")).following
+    assert "The daemon was told: there is no workflow 1." in told
+    for recorded in ("", str(Reason.NOT_LISTED), f"{Reason.PAUSED}: by anna"):
+        assert "was told" not in account_of(facts(action=wait, recorded=recorded)).following
 
 
 def test_a_job_that_is_to_be_stopped_is_said() -> None:

@@ -62,6 +62,28 @@ DATA: Sequence[tuple[str, ...]] = (
     *(("get", f"no\x1b[2J{'x' * 300}"), ("describe", "no\x1b[2J"), ("approve", "no\x1b[2J")),
     *(("get", "-l", "a\x1b[2J b"), ("get", "--state", "no\x1b[2J"), ("history", "--since", "\x1b[2J")),
 )
+CHANGING: Sequence[tuple[str, ...]] = (
+    ("retry", NAMES["refused"], "--why", ATTACK),
+    ("retry", ATTACK),
+    ("cancel", NAMES["done"], "--why", ATTACK),
+    ("resume", "--why", ATTACK),
+    ("pause", "--why", ATTACK),
+    ("resolve", NAMES["held"], "--adopt", "7"),
+    ("resolve", NAMES["lost"], "--not-created"),
+    ("baseline", NAMES["new"]),
+    ("baseline", ATTACK),
+    ("approve", ATTACK),
+    ("backup", f"copy{ATTACK}.db"),
+    ("init", f"new{ATTACK}"),
+    *(
+        ("completion", "bash"),
+        ("completion", ATTACK),
+        ("schema",),
+        ("version",),
+        (ATTACK,),
+        ("get", f"--{ATTACK}"),
+    ),
+)
 
 
 def of_one(name: str) -> list[tuple[str, ...]]:
@@ -163,6 +185,14 @@ def test_long_names_and_hostile_texts_break_nothing(site: Path, columns: int) ->
     assert "\\u001b[2J" in by_arguments["history", NAMES["refused"]].text
     assert by_arguments["explain", NAMES["done"]].plainly.count("\n") > 3
     are_well(shown(DATA, columns, site), None)
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_commands_that_change_something_are_no_way_in_either(site: Path, columns: int) -> None:
+    left_behind(site, attacked)
+    attack_tree(site / "jobs.d")
+    are_well(shown(CHANGING, columns, site), None)
+    are_well(shown([*OF_ALL[:1], *of_one(NAMES["held"])], columns, site), columns)
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
