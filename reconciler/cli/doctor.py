@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from reconciler.core.desired import desired_of
 from reconciler.core.model import Manifest
 from reconciler.engine.planning import scan
 from reconciler.errors import ExitCode, ReconcilerError, SettingsWrong
+from reconciler.setting_kinds import Address
 from reconciler.settings import Settings
 from reconciler.source.kernel import WATCH_LIMIT, directories_below, limit
 from reconciler.store.integrity import verify_file
@@ -82,6 +84,7 @@ def _findings(config: Path | None, flags: dict[str, Any], *, is_sandbox: bool) -
     yield from lacking or (Finding("settings", Health.OK, "all are there and can be read"),)
     yield from _of_tree(settings)
     yield _of_state(settings)
+    yield from _of_daemon(settings)
     yield _of_watches(settings)
     if not lacking:
         yield from asyncio.run(_of_explorer(settings, is_sandbox=is_sandbox))
@@ -143,6 +146,41 @@ def _of_state(settings: Settings) -> Finding:
         advice = "docs/exactly-once.md, A restored state, says what happens now"
         return Finding("state", Health.WARN, f"{seen}; in quarantine: {quarantine}", advice)
     return Finding("state", Health.OK, seen)
+
+
+def _of_daemon(settings: Settings) -> Iterator[Finding]:
+    """What the daemon that has the state says of itself, on its ops port."""
+    try:
+        who = holder_now(settings.state)
+    except OSError:
+        return  # told of the state already
+    if who is None or settings.listen.port == 0:
+        return
+    try:
+        status, said = _readiness(settings.listen)
+    except (OSError, http.client.HTTPException) as error:
+        seen = f"{who} does not answer on {settings.listen}: {error}"
+        advice = "if it listens elsewhere, say so here too: RECONCILER_LISTEN; if not, its log says why"
+        yield Finding("daemon", Health.WARN, seen, advice)
+        return
+    if status == http.HTTPStatus.OK:
+        yield Finding("daemon", Health.OK, "it is ready: the state can be written, and a pass was planned")
+        return
+    wrong = "; ".join(line for line in said.splitlines() if line.startswith("[-]")) or f"HTTP {status}"
+    yield Finding(
+        "daemon", Health.FAIL, f"it is not ready: {wrong}", "its log says more; docs/operating.md, Probes"
+    )
+
+
+def _readiness(listen: Address) -> tuple[int, str]:
+    """The answer of `/readyz`. Raises OSError and HTTPException."""
+    connection = http.client.HTTPConnection(listen.host, listen.port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", "/readyz?verbose")
+        answer = connection.getresponse()
+        return answer.status, answer.read(10_000).decode(errors="replace")
+    finally:
+        connection.close()
 
 
 def _of_watches(settings: Settings) -> Finding:

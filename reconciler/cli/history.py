@@ -60,6 +60,8 @@ def history(
         say_json({"events": [event_as_json(event) for event in events]})
     elif events:
         show("\n".join(events_table(events, is_of_one=name is not None)))
+        if len(events) == limit:
+            complain(f"these are the newest {limit}; --limit shows more")
     else:
         complain("nothing happened then; `reconciler history` shows what did, as far as it is kept")
     return ExitCode.DONE

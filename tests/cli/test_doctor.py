@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +146,65 @@ def test_a_state_in_use_names_its_daemon_and_is_left_alone(
     assert found["state"]["status"] == "ok"
     assert "in use by process 4711 on there, since now" in found["state"]["seen"]
     assert "4711" in (tmp_path / ".reconciler" / "state.db.lock").read_text()
+
+
+@contextmanager
+def ops_port(status: int, said: bytes) -> Iterator[str]:
+    """A port that answers every request like this; gives its address."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "health", "seen"),
+    [
+        (200, b"[+] state: ok\nok\n", "ok", "it is ready"),
+        (
+            503,
+            b"[-] state: the disk is full\x1b\n[+] first-pass: ok\nnot ok\n",
+            "fail",
+            "[-] state: the disk is full",
+        ),
+        (500, b"", "fail", "HTTP 500"),
+    ],
+)
+def test_a_daemon_is_asked_how_it_is(
+    checked,
+    explorer: OtherExplorer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    said: bytes,
+    health: str,
+    seen: str,
+) -> None:
+    left_behind(tmp_path, something)
+    lock = Lock.take(tmp_path / ".reconciler" / "state.db", {"pid": 4711, "host": "there", "since": "now"})
+    with ops_port(status, said) as address:
+        monkeypatch.setenv("RECONCILER_LISTEN", address)
+        found = checked()["daemon"]
+    assert (found["status"], seen in found["seen"]) == (health, True)
+    gone = checked()["daemon"]
+    lock.release()
+    assert (gone["status"], "does not answer on" in gone["seen"]) == ("warn", True)
+    assert "daemon" not in checked()
 
 
 def test_a_state_that_cannot_be_read_is_told(checked, explorer: OtherExplorer, tmp_path: Path) -> None:
