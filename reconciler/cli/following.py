@@ -65,10 +65,17 @@ def _versions(state: Path, pause: Callable[[], None]) -> Iterator[list[Item]]:
 
 def _of_one_file(state: Path, pause: Callable[[], None]) -> Iterator[list[Item]]:
     """The same for as long as the state stays this file."""
-    inode = state.stat().st_ino
+    inode, mark = state.stat().st_ino, _mark(state)
     with closing(Reader.open(state)) as reader:
-        version = None
-        while state.stat().st_ino == inode:
+        version, is_copy = None, reader.is_copy
+        while state.stat().st_ino == inode and not (is_copy and _mark(state) != mark):
             if version != (version := reader.data_version()):
                 yield list(reader.items())
             pause()
+
+
+def _mark(state: Path) -> list[tuple[int, int]]:
+    """What changes with every write: when the file and its log were written, and how long they are."""
+    files = [state, state.with_name(f"{state.name}-wal")]
+    stats = [file.stat() for file in files if file.exists()]
+    return [(it.st_mtime_ns, it.st_size) for it in stats]

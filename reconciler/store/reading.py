@@ -61,6 +61,11 @@ class Reader:
                     connection.close()
         raise StateUnusable(f"{state} cannot be read: {last or 'there is no such file'}")
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether it reads a copy from when it was opened, as of a state in an older schema."""
+        return not self._connection.execute("PRAGMA database_list").fetchone()["file"]
+
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()

@@ -37,10 +37,13 @@ def rename(state: Path, reason: str) -> None:
 def news(state: Path, *steps: Callable[[], object]) -> list[list[str]]:
     """The names that are news, at first and after each step; a step is made when there was nothing new."""
     left = list(steps)
+    idle = iter(range(50))
 
     def pause() -> None:
         if left:
             left.pop(0)()
+        else:
+            assert next(idle, None) is not None, "nothing is news any more"
 
     return [sorted(found) for _, found in islice(changes(state, pause), 1 + len(steps))]
 
@@ -62,6 +65,16 @@ def test_a_state_may_come_later(tmp_path: Path) -> None:
 
     assert news(tmp_path / STATE, comes) == [[], ["a"]]
     assert [item.name for item in items_in(tmp_path / STATE)] == ["a"]
+
+
+def test_a_state_that_is_only_begun_is_followed_once_it_is_made(tmp_path: Path) -> None:
+    (tmp_path / STATE).parent.mkdir()
+    (tmp_path / STATE).touch(0o600)
+
+    def is_made() -> None:
+        left_behind(tmp_path, with_names("a"))
+
+    assert news(tmp_path / STATE, is_made) == [[], ["a"]]
 
 
 def test_a_state_in_the_place_of_another_is_followed_on(state: Path, tmp_path: Path) -> None:

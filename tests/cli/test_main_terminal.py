@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -269,6 +270,8 @@ def test_watching_without_a_terminal_adds_lines(site: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as watching:
+        deadline = threading.Timer(PATIENCE_S, watching.kill)
+        deadline.start()
         try:
             left_behind(site, attacked)
             assert watching.stdout
@@ -276,6 +279,7 @@ def test_watching_without_a_terminal_adds_lines(site: Path) -> None:
             watching.send_signal(signal.SIGINT)
             _, errors = watching.communicate(timeout=PATIENCE_S)
         finally:
+            deadline.cancel()
             watching.kill()
     assert watching.returncode == 130
     assert errors.strip() == ""  # click ends the line that ^C stands on

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,7 @@ from tests.walk.other_explorer import OtherExplorer
 
 @contextmanager
 def watching(installation: Installation, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`get --watch` beside the daemon, until the block ends."""
+    """`get --watch` beside the daemon, until the block ends, or for so long that something is wrong."""
     with subprocess.Popen(
         [sys.executable, "-m", "reconciler", "get", "--watch", *arguments],
         cwd=installation.directory,
@@ -26,9 +27,12 @@ def watching(installation: Installation, *arguments: str) -> Iterator[subprocess
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        deadline = threading.Timer(2 * PATIENCE_S, process.kill)
+        deadline.start()
         try:
             yield process
         finally:
+            deadline.cancel()
             process.kill()
 
 
