@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 import click
 
-from reconciler.cli.render import width_of
+from reconciler.cli.render import is_terminal, width_of
 from reconciler.core.plain import plain
 
 _GAP = 2
@@ -199,12 +198,12 @@ def wrapped(text: str, *, first: str = "", indent: str = "") -> str:
 
 def terminal_width() -> int | None:
     """How many columns the terminal has; None where nobody looks at one."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if is_terminal() else None
 
 
 def is_coloured() -> bool:
     """Whether colours are wanted: on a terminal that has some, unless NO_COLOR (no-color.org) says no."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def painted(text: str, tone: Tone | None) -> str:

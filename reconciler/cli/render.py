@@ -19,6 +19,11 @@ from reconciler.core.plain import plain, plain_json, plain_lines
 _GAP = 2
 
 
+def is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
 def say(text: str) -> None:
     """Print lines to standard output; a text from outside that is to stay on one goes through `plain`."""
     click.echo(plain_lines(text))
@@ -59,7 +64,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], flexible: int) -
     """A table like kubectl's. On a terminal the column `flexible` is cut so that a row fits in a line."""
     cells = [list(titles), *([plain(cell) for cell in row] for row in rows)]
     widths = [max(width_of(row[column]) for row in cells) for column in range(len(titles))]
-    if sys.stdout.isatty():
+    if is_terminal():
         spare = shutil.get_terminal_size().columns - sum(widths) - _GAP * (len(widths) - 1)
         widths[flexible] = max(8, widths[flexible] + min(0, spare))
     return "\n".join(_line(row, widths) for row in cells)

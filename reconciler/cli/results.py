@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.layout import Column, Cut, grid_text
 from reconciler.cli.naming import nearest, unknown
-from reconciler.cli.render import pour, say_json, show
+from reconciler.cli.render import is_terminal, pour, say_json, show
 from reconciler.core.model import Accepted, Name, Run
 from reconciler.core.plain import plain
 from reconciler.errors import ExitCode, ReconcilerError
@@ -155,7 +154,7 @@ def _as_csv(found: _Found) -> str:
         tasks = ", ".join(plain(task.task_id) for task, _ in found.tasks)
         raise ReconcilerError(f"job {found.job.job_id} has several tasks ({tasks}); choose one by --task")
     text = io.StringIO()
-    shown = plain if sys.stdout.isatty() else str
+    shown = plain if is_terminal() else str
     for _, rows in found.tasks:
         csv.writer(text, lineterminator="\n").writerows([map(shown, row) for row in rows])
     return text.getvalue()

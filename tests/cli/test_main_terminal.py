@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -223,7 +224,8 @@ def many(count: int) -> list[Name]:
     return [Name(f"{number:04}-{'n' * 248}") for number in range(count)]
 
 
-def test_five_thousand_manifests_fit(site: Path) -> None:
+def five_thousand(site: Path) -> None:
+    """A tree and a state of 5,000 of the longest names."""
     names = many(5000)
     for at in range(0, len(names), 200):
         texts = [manifest_text(name, QUICK) for name in names[at : at + 200]]
@@ -234,6 +236,16 @@ def test_five_thousand_manifests_fit(site: Path) -> None:
         await stage.parts.reconciler.reconcile()
 
     left_behind(site, scene)
+
+
+def test_five_thousand_manifests_fit(site: Path) -> None:
+    """They are made by another process: the memory of this one is what others are measured by."""
+    make = (
+        f"from pathlib import Path; from {__name__} import five_thousand; five_thousand(Path({str(site)!r}))"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", make], check=True, capture_output=True, env=environ)
+    names = many(5000)
     commands = [
         ("get",),
         ("get", "-o", "wide"),
