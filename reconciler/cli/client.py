@@ -11,7 +11,16 @@ from reconciler import __version__
 from reconciler.core.outcome import Unreachable
 from reconciler.engine.gate import Gate
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.explorer.client import Explorer, ExplorerError, Login, Pace, Secret, TokenFile, explorer_at
+from reconciler.explorer.client import (
+    Explorer,
+    ExplorerError,
+    Identity,
+    Login,
+    Pace,
+    Secret,
+    TokenFile,
+    explorer_at,
+)
 from reconciler.ops.metrics import Metrics
 from reconciler.sandbox.ledger import LedgerInUseError
 from reconciler.sandbox.server import PASSWORD, URL_FILE, USER, serve
@@ -94,6 +103,12 @@ def url_in(directory: Path) -> str:
 def _refuse_unused(directory: Path) -> None:
     if not directory.is_dir():
         raise ReconcilerError(f"no sandbox was used in {directory}; `reconciler run --sandbox` starts one")
+
+
+def _identity(server: Server) -> Identity | None:
+    if server.client_cert_file is None:
+        return None
+    return Identity(server.client_cert_file, server.client_key_file)
 
 
 def _credential(server: Server) -> TokenFile | Login:

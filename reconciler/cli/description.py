@@ -130,7 +130,9 @@ def _lines_of_run(record: RunRecord, job_url: str | None) -> Iterator[str]:
     yield head + painted(str(state), TONES.get(state))
     facts = {
         "Request": f"POST api-open/v1/workflows/{run.workflow_id}/jobs",
-        "Body": record.body.decode() if record.body is not None else "(not kept for so old a run)",
+        "Body": record.body.decode(errors="backslashreplace")
+        if record.body is not None
+        else "(not kept for so old a run)",
         "Revision": run.revision or "-",
         "Claimed": f"{_time(run.claimed_ms)}{f', {run.claimed_for}' if run.claimed_for else ''}",
         **_facts_of_state(run, job_url),

@@ -20,6 +20,7 @@ from reconciler.cli.layout import Tone, painted, wrapped
 from reconciler.cli.render import say_json, show
 from reconciler.core.desired import desired_of
 from reconciler.core.model import Manifest
+from reconciler.core.policy import limited, reader_under
 from reconciler.engine.planning import scan
 from reconciler.errors import ExitCode, ReconcilerError, SettingsWrong
 from reconciler.setting_kinds import Address
@@ -105,12 +106,13 @@ def _wrong(error: SettingsWrong) -> Iterator[Finding]:
 
 def _of_tree(settings: Settings) -> Iterator[Finding]:
     try:
-        snapshot = scan(settings.jobs_dir)
+        snapshot = scan(settings.jobs_dir, reader_under(settings.allowed))
     except ReconcilerError as error:
         advice = "name the directory of manifests by RECONCILER_JOBS_DIR, or make one by `reconciler init`"
         yield Finding("manifests", Health.FAIL, str(error), advice)
         return
-    desired = desired_of(document for file in snapshot.files.values() for document in file.documents)
+    documents = (document for file in snapshot.files.values() for document in file.documents)
+    desired = limited(desired_of(documents), settings.allowed)
     valid = sum(isinstance(wish, Manifest) for wish in desired.wishes.values())
     seen = f"{valid} valid in {settings.jobs_dir}"
     if desired.problems:

@@ -52,7 +52,9 @@ def _facts(settings: Settings, name: Name) -> Facts:
         reader = (
             stack.enter_context(closing(Reader.open(settings.state))) if settings.state.exists() else None
         )
-        planning = plan_tree(settings.jobs_dir, reader, now_ms, settings.max_new, settings.room)
+        planning = plan_tree(
+            settings.jobs_dir, reader, now_ms, settings.max_new, settings.room, policy=settings.allowed
+        )
         known = reader.sightings() if reader else {}
         if name not in planning.desired.wishes and name not in known:
             raise unknown([name], known.keys() | planning.desired.wishes.keys())

@@ -91,10 +91,14 @@ def plan(
 def _made(settings: Settings) -> _Made:
     now_ms = time.time_ns() // 1_000_000
     if not settings.state.exists():
-        planning = plan_tree(settings.jobs_dir, None, now_ms, settings.max_new, settings.room)
+        planning = plan_tree(
+            settings.jobs_dir, None, now_ms, settings.max_new, settings.room, policy=settings.allowed
+        )
         return _Made(planning, rows_of(planning, {}), now_ms)
     with closing(Reader.open(settings.state)) as reader:
-        planning = plan_tree(settings.jobs_dir, reader, now_ms, settings.max_new, settings.room)
+        planning = plan_tree(
+            settings.jobs_dir, reader, now_ms, settings.max_new, settings.room, policy=settings.allowed
+        )
         return _Made(planning, rows_of(planning, reader.last_bodies(changed_names(planning))), now_ms)
 
 

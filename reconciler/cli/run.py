@@ -19,6 +19,8 @@ import structlog
 from reconciler import __version__
 from reconciler.cli import options
 from reconciler.cli.client import explorer_of, explorer_of_sandbox
+from reconciler.cli.crash import log_crashes_of_threads
+from reconciler.cli.exposure import leave_no_core, tell_exposures
 from reconciler.cli.holder import holder
 from reconciler.cli.items import items_table
 from reconciler.cli.render import say, show

@@ -11,9 +11,9 @@ import click
 from reconciler.cli import options
 from reconciler.cli.render import say, say_json
 from reconciler.core.desired import Desired, desired_of
-from reconciler.core.manifest import read
-from reconciler.core.model import Document, Manifest, Problem
+from reconciler.core.model import Document, Invalid, Manifest, Problem
 from reconciler.core.plain import plain
+from reconciler.core.policy import limited, reader_under
 from reconciler.engine.planning import scan
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings import Settings

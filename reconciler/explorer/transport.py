@@ -23,7 +23,8 @@ import httpx
 
 from reconciler.core.outcome import Exchange, NoReply, NotSent, Reply, code_of
 from reconciler.explorer.headers import COOKIE, date_ms, retry_after_s, token_in
-from reconciler.explorer.secret import MASK, Secret
+from reconciler.explorer.secret import Secret, without_tokens
+from reconciler.explorer.tls import Identity, NoTrust, Trust
 
 ROOT = "/api-open/v1/"
 TIMEOUT_S = 30.0
