@@ -257,4 +257,5 @@ class Daemon:
 
 
 def _by_name(listed: dict[str, list[Item]]) -> dict[str, Item]:
-    return {item["name"]: item for item in listed["items"]}
+    """What is known by name; nothing, where the answer is that the state is not open yet."""
+    return {item["name"]: item for item in listed.get("items", [])}
