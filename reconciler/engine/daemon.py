@@ -95,9 +95,9 @@ class Daemon:
         """What keeps the daemon from its work."""
         return self.status.troubles()
 
-    def is_open(self) -> bool:
-        """Whether the state is open."""
-        return self.parts is not None
+    def is_shut_out(self) -> bool:
+        """Whether the state could not be opened."""
+        return self.parts is None and bool(self.troubles())
 
     async def paused(self) -> Pause | None:
         """The pause, while an operator wants nothing submitted."""

@@ -22,6 +22,10 @@ class LastPass:
     ended_ms: int
 
 
+NOT_OPEN_YET = "not open yet"
+"""What is said of the state for the moment that opening it takes."""
+
+
 @dataclass(slots=True)
 class Status:
     """What the daemon knows of itself. Times are seconds of a clock that only goes forward."""
@@ -32,7 +36,7 @@ class Status:
     is_planned: bool = False
     outcome: str = "none yet"
     last_pass: LastPass | None = None
-    state_trouble: str = "not open yet"
+    state_trouble: str = NOT_OPEN_YET
     unrecorded: str = ""
     """Why the last pass could not be recorded: a small write may find room where a pass does not."""
 
@@ -47,7 +51,8 @@ class Status:
 
     def troubles(self) -> tuple[str, ...]:
         """What keeps the daemon from its work, for whoever reads the page."""
-        return tuple(filter(None, (self.state_trouble or self.unrecorded, self.source_trouble)))
+        state = self.state_trouble or self.unrecorded
+        return tuple(it for it in (state, self.source_trouble) if it and it != NOT_OPEN_YET)
 
     def ready(self) -> tuple[Check, ...]:
         """Whether its word can be relied on: the state can be written, and a first pass was planned."""

@@ -155,12 +155,12 @@ class _Pages:
         return _probe(self._view.ready(), is_verbose="verbose" in request.query_params)
 
     async def manifests(self, _: Request) -> Response:
-        if not self._view.is_open():
+        if self._view.is_shut_out():
             return self._unknown()
         return _json({"items": [as_json(item) for item in await self._view.items()]})
 
     async def manifest(self, request: Request) -> Response:
-        if not self._view.is_open():
+        if self._view.is_shut_out():
             return self._unknown()
         item = await self._view.item(request.path_params["name"])
         if item is None:
@@ -168,8 +168,8 @@ class _Pages:
         return _json({"items": [as_json(item)]})
 
     def _unknown(self) -> Response:
-        """To whoever asks for names before the state is open: an empty list would say that there are none."""
-        why = "; ".join(self._view.troubles()) or "the state is being opened"
+        """To whoever asks for names: an empty list would say that there are none."""
+        why = "; ".join(self._view.troubles())
         return _json({"error": f"what is known cannot be read: {why}"}, 503)
 
 

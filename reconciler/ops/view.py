@@ -25,8 +25,8 @@ class View(Protocol):
     def troubles(self) -> Sequence[str]:
         """What keeps the daemon from its work, each as a sentence; none when all is well."""
 
-    def is_open(self) -> bool:
-        """Whether the state could be opened; before that, nothing is known of any name."""
+    def is_shut_out(self) -> bool:
+        """Whether the state could not be opened: then nothing is known of any name."""
 
     def last_pass(self) -> LastPass | None:
         """The last complete pass; None before the first."""

@@ -121,6 +121,15 @@ def test_while_it_waits_for_the_state_it_can_be_stopped(tmp_path: Path) -> None:
     play_closed(tmp_path, scene, state=tmp_path / "deep" / "state.db")
 
 
+def test_a_state_that_was_not_opened_yet_shuts_nobody_out(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        daemon = stage.daemon()
+        assert not daemon.is_shut_out()
+        assert daemon.troubles() == ()
+
+    play_closed(tmp_path, scene)
+
+
 def test_a_damaged_state_sends_nothing_says_so_and_is_not_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +148,7 @@ def test_a_damaged_state_sends_nothing_says_so_and_is_not_opened_again(
             assert "run --restored" in daemon.ready()[0].detail
             assert not daemon.ready()[0].is_ok
             assert daemon.live()[0].is_ok
+            assert daemon.is_shut_out()
             daemon.stop()
             assert await living is ExitCode.DONE
         assert [line["log_level"] for line in logs] == ["critical"]

@@ -50,7 +50,7 @@ class FakeView:
     last: LastPass | None = None
     pause: Pause | None = None
     wrong: Sequence[str] = ()
-    knows: bool = True
+    shut_out: bool = False
 
     def live(self) -> Sequence[Check]:
         return self.checks
@@ -64,8 +64,8 @@ class FakeView:
     def troubles(self) -> Sequence[str]:
         return self.wrong
 
-    def is_open(self) -> bool:
-        return self.knows
+    def is_shut_out(self) -> bool:
+        return self.shut_out
 
     async def paused(self) -> Pause | None:
         return self.pause

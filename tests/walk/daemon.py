@@ -257,5 +257,4 @@ class Daemon:
 
 
 def _by_name(listed: dict[str, list[Item]]) -> dict[str, Item]:
-    """What is known by name; nothing, where the answer is that the state is not open yet."""
-    return {item["name"]: item for item in listed.get("items", [])}
+    return {item["name"]: item for item in listed["items"]}
