@@ -116,7 +116,8 @@ def _lines_of_workflow(workflow: WorkflowRecord) -> Iterator[str]:
         )
         yield _candidates(workflow.strangers)
         yield wrapped(
-            "If one is this manifest's: reconciler resolve NAME --adopt ID. If none is anybody's here:"
+            "If one is this manifest's: reconciler resolve NAME --adopt ID (--generation N says whose, where"
+            " several may have made it). If none is anybody's here:"
             f" reconciler resolve --workflow {workflow.workflow_id} --not-ours",
             first="  ",
             indent="  ",

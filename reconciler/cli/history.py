@@ -33,7 +33,7 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> int | Non
 
 
 @click.command()
-@click.argument("name", required=False, shell_complete=options.complete_names)
+@click.argument("name", required=False, type=options.NAME, shell_complete=options.complete_names)
 @click.option(
     "--since", metavar="2h|TIME", callback=_since, help="Only what came since: so long ago, or a time."
 )

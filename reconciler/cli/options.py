@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from reconciler.core.model import State
+from reconciler.core.plain import plain
 from reconciler.core.selector import Selector, SelectorError, selector_of
 from reconciler.errors import ReconcilerError
 from reconciler.settings import Settings, load
@@ -97,8 +98,26 @@ states = click.option(
     shell_complete=_complete_states,
     help="Only names in this state, such as Held; or the file that remembers every run.",
 )
-names = click.argument("names", nargs=-1, shell_complete=complete_names)
-name = click.argument("name", shell_complete=complete_names)
+
+
+class _NameType(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """A manifest's name as somebody typed it: any text, but for bytes that are none."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text; ends with a usage error for what no state can hold."""
+        try:
+            text = str(value)
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail(f"{plain(value)} is no name: it is not UTF-8", param, ctx)
+        return text
+
+
+NAME = _NameType()
+names = click.argument("names", nargs=-1, type=NAME, shell_complete=complete_names)
+name = click.argument("name", type=NAME, shell_complete=complete_names)
 
 SANDBOX_STATE = Path(".reconciler/sandbox/state.db")
 

@@ -17,7 +17,7 @@ from reconciler.store.sqlite import SqliteStore
 
 
 @click.command()
-@click.argument("name", required=False, shell_complete=options.complete_names)
+@click.argument("name", required=False, type=options.NAME, shell_complete=options.complete_names)
 @click.option("--generation", type=click.IntRange(1), metavar="N", help="Which, if several are held.")
 @click.option("--adopt", type=click.IntRange(1), metavar="ID", help="This job, a candidate, is its own.")
 @click.option("--not-created", is_flag=True, help="No job was made: it is sent again if still wanted.")

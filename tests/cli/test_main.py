@@ -175,3 +175,17 @@ def test_the_table_of_commands_names_functions_that_exist() -> None:
     context = click.Context(cli)
     assert [cli.get_command(context, name) is not None for name in module.COMMANDS] == [True] * len(COMMANDS)
     assert cli.get_command(context, "levitate") is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *((word,) for word in ("get", "describe", "explain", "history", "results", "retry", "cancel")),
+        ("resolve", "--not-created"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_bytes_that_are_no_text_are_no_name(command: Command, arguments: tuple[str, ...]) -> None:
+    ended = command(*arguments, "\udcff")
+    assert ended.status == 64
+    assert "is no name: it is not UTF-8" in ended.err
