@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -12,6 +13,10 @@ MAY_NOT_SKIP = "NO_TEST_MAY_BE_SKIPPED"
 
 for name in [name for name in os.environ if name.startswith("RECONCILER_")]:
     del os.environ[name]  # the settings of whoever runs the tests are not under test
+
+for ignored, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, usual)  # a shell's background job ignores these, and so would what we start
 
 
 @pytest.hookimpl(wrapper=True)

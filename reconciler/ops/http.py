@@ -168,9 +168,9 @@ class _Pages:
         return _json({"items": [as_json(item)]})
 
     def _unknown(self) -> Response:
-        """To whoever asks for names: an empty list would say that there are none."""
+        """To whoever asks for names: an empty list alone would say that there are none."""
         why = "; ".join(self._view.troubles())
-        return _json({"error": f"what is known cannot be read: {why}"}, 503)
+        return _json({"items": [], "error": f"what is known cannot be read: {why}"}, 503)
 
 
 def _probe(checks: Sequence[Check], *, is_verbose: bool) -> Response:

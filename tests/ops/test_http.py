@@ -56,7 +56,8 @@ def test_the_items_are_those_that_get_prints() -> None:
 def test_while_the_state_cannot_be_opened_nobody_is_told_that_there_are_no_manifests(path: str) -> None:
     answer = got(path, FakeView(wrong=["the state is damaged"], shut_out=True))
     assert answer.status_code == 503
-    assert answer.json() == {"error": "what is known cannot be read: the state is damaged"}
+    why = "what is known cannot be read: the state is damaged"
+    assert answer.json() == {"items": [], "error": why}
 
 
 def test_the_page_shows_what_keeps_the_daemon_from_its_work() -> None:
