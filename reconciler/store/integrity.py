@@ -128,7 +128,9 @@ def _damages_of_schema(connection: sqlite3.Connection, version: int) -> list[str
     found, expected = _schema(connection), _schema_at(version)
     names = {it[1] for it in found ^ expected}
     return (
-        [f"its schema {version} is not as it was made: {', '.join(sorted(names)[:_MOST])}"] if names else []
+        [f"its schema {version} is not as it was made: {', '.join(sorted(map(str, names))[:_MOST])}"]
+        if names
+        else []
     )
 
 

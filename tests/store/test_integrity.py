@@ -51,6 +51,18 @@ def test_a_whole_state_of_any_schema_is_believed(tmp_path: Path, version: int) -
     verify_file(state)
 
 
+@pytest.mark.parametrize("column", ["name", "type", "tbl_name"])
+def test_a_schema_whose_words_are_bytes_is_damaged(tmp_path: Path, column: str) -> None:
+    """As one flipped bit makes them: of two damaged names, one text and one bytes."""
+    state = made(
+        tmp_path,
+        "PRAGMA writable_schema = ON",
+        f"UPDATE sqlite_schema SET {column} = CAST({column} AS BLOB) WHERE name = 'events_at'",
+        "UPDATE sqlite_schema SET sql = sql || ' ' WHERE name = 'events_of_name'",
+    )
+    assert "its schema" in damage_of(state) or "malformed" in damage_of(state)
+
+
 def test_an_empty_file_is_a_new_state(tmp_path: Path) -> None:
     (tmp_path / "state.db").touch()
     verify_file(tmp_path / "state.db")
