@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from reconciler.core.item import Item
-from reconciler.core.model import Name, Pause
+from reconciler.core.model import Name, Pause, RunKey
 from reconciler.errors import StateUnusable
 from reconciler.store.reading import Reader
 
@@ -31,6 +31,14 @@ def pause_in(state: Path) -> Pause | None:
         return None
     with closing(Reader.open(state)) as reader:
         return reader.pause()
+
+
+def held_in(state: Path) -> list[RunKey]:
+    """All runs of this state that wait for an operator, whether a newer one of their name is there or not."""
+    if not state.exists():
+        return []
+    with closing(Reader.open(state)) as reader:
+        return [run.key for run in reader.runs(("Held",))]
 
 
 def changes(

@@ -11,7 +11,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.data import json_line, yaml_text
-from reconciler.cli.following import changes, items_in, pause_in
+from reconciler.cli.following import changes, held_in, items_in, pause_in
 from reconciler.cli.items import COLUMNS, WIDE, paused, row, updated_s, wide_row
 from reconciler.cli.layout import grid, grid_text, wrapped
 from reconciler.cli.naming import unknown
@@ -31,6 +31,9 @@ ORDERS: Mapping[str, Callable[[Item], Any]] = {
     "reason": lambda item: item.reason,
 }
 """By what items may be sorted; ages begin with the youngest, and where it decides nothing, names do."""
+
+MOST_OLDER = 10
+"""How many older runs that are held are named below the table."""
 
 _ROWS = {"table": (COLUMNS, row), "wide": (WIDE, wide_row)}
 
@@ -88,7 +91,7 @@ def get(
     if strangers:
         raise unknown(strangers, [item.name for item in known])
     if output in _ROWS:
-        _say_more(settings.state, is_known=bool(known), is_shown=bool(items))
+        _say_more(settings.state, items, is_known=bool(known))
     return ExitCode.DONE
 
 
@@ -111,12 +114,19 @@ def _print_table(items: Sequence[Item], output: str) -> None:
         show(grid_text(columns, [row_of(item) for item in items]))
 
 
-def _say_more(state: Path, *, is_known: bool, is_shown: bool) -> None:
-    """What a person would miss in the table: that nothing is submitted now, and why it is empty."""
+def _say_more(state: Path, items: Sequence[Item], *, is_known: bool) -> None:
+    """What a person would miss in the table: a pause, older runs that are held, and why it is empty."""
     pause = pause_in(state)
     if pause:
         complain(wrapped(paused(pause)))
-    if not is_shown:
+    newest = {item.name: (item.generation, item.attempt) for item in items}
+    held = [key for key in held_in(state) if key.name in newest]
+    older = [key for key in held if newest[key.name] != (key.generation, key.attempt)]
+    for key in older[:MOST_OLDER]:
+        complain(wrapped(f"{key} is held as well; `reconciler describe {key.name}` says by what"))
+    if len(older) > MOST_OLDER:
+        complain(f"and {len(older) - MOST_OLDER} more older runs are held")
+    if not items:
         _say_why_empty(is_known=is_known)
 
 

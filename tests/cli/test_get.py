@@ -9,6 +9,7 @@ import yaml
 
 from reconciler.core.model import JobId, Pause
 from reconciler.core.outcome import Created, NotCreated, Refused, Unclear
+from tests.cli.holds import held
 from tests.cli.lasting import left_behind
 from tests.cli.started import Command
 from tests.engine.stage import SLOW, Stage, now_ms
@@ -31,8 +32,8 @@ async def some(stage: Stage) -> None:
         await stage.claimed(name, SLOW)
         begun = await stage.store.begin((await stage.latest(name)).key, "ab" * 16, now_ms())
         await stage.store.record(begun, receipt, now_ms(), 0.0, 60_000)
-    held = (await stage.latest("held")).key
-    await stage.store.stop_looking(held, "no listing tells it", now_ms())
+    key = (await stage.latest("held")).key
+    await stage.store.stop_looking(key, "no listing tells it", now_ms())
     for name, labels in {
         "runs": "team: graph",
         "lost": "team: graph, old: x",
@@ -214,3 +215,17 @@ def test_long_and_wide_values_keep_their_columns(tmp_path: Path, command: Comman
     assert (
         len({line.index(word) for line, word in zip(lines, ["STATE", *["Suspended"] * 2], strict=True)}) == 1
     )
+
+
+def test_an_older_run_that_is_held_is_named_below_the_table(tmp_path: Path, command: Command) -> None:
+    async def scene(stage: Stage) -> None:
+        await held(stage, 7)
+        await held(stage, 7, 9, value="y")
+        await held(stage, 12, name="b")
+
+    left_behind(tmp_path, scene)
+    ended = command("get")
+    assert ended.out.count("Held") == 2
+    assert ended.err == "a#1.1 is held as well; `reconciler describe a` says by what\n"
+    assert command("get", "b").err == ""
+    assert command("get", "-o", "json").err == ""
