@@ -33,7 +33,9 @@ from reconciler.core.dependencies import is_resubmitted
 from reconciler.core.gates import Gate, keep_to
 from reconciler.core.model import (
     Accepted,
+    CancelCause,
     Invalid,
+    JobStatus,
     Manifest,
     Name,
     Run,
@@ -213,12 +215,12 @@ def _wanted(manifest: Manifest, latest: Run | None, now_ms: int) -> Action:
     if latest is None:
         return Claim(manifest, RunKey(manifest.name, 1, 1), Reason.FIRST)
     following = RunKey(manifest.name, latest.key.generation + 1, 1)
+    again = replace(latest.key, attempt=latest.key.attempt + 1)
     if manifest.digest != latest.digest:
         replaces = latest.key if isinstance(latest.state, Waiting) else None
         return Claim(manifest, following, Reason.CHANGED, replaces)
     match latest.state:
         case Superseded() if latest.key.attempt > 1:
-            again = replace(latest.key, attempt=latest.key.attempt + 1)
             return Claim(manifest, again, Reason.WANTED_AGAIN, resubmissions=latest.resubmissions)
         case Superseded():
             return Claim(manifest, following, Reason.WANTED_AGAIN)
@@ -228,8 +230,19 @@ def _wanted(manifest: Manifest, latest: Run | None, now_ms: int) -> Action:
             return Submit(latest.key, latest.workflow_id, why, not_before_ms if waits else 0, detail)
         case Accepted() as job if is_resubmitted(manifest, latest):
             return _again(manifest, latest, job)
+        case Accepted() as job if _was_replaced(job):
+            detail = f"job {job.job_id}"
+            return Claim(
+                manifest, again, Reason.TAKEN_BACK, detail=detail, resubmissions=latest.resubmissions
+            )
         case state:
             return Nothing(manifest.name, settled(state), why_stopped(state))
+
+
+def _was_replaced(job: Accepted) -> bool:
+    """Whether a change had the job cancelled before it was done; asked of a manifest that shows none."""
+    is_stopped = job.ended_ms is not None and job.status is not JobStatus.SUCCESS
+    return is_stopped and job.cancel is not None and job.cancel.cause is CancelCause.REPLACED
 
 
 def _again(manifest: Manifest, latest: Run, failed: Accepted) -> Claim:

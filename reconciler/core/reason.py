@@ -23,6 +23,7 @@ class Reason(StrEnum):
     FIRST = "a new manifest"
     CHANGED = "the manifest changed"
     WANTED_AGAIN = "wanted again; its last run was given up before anything was sent"
+    TAKEN_BACK = "wanted again; its job was cancelled for a change that was taken back"
     SEND = "claimed, and nothing stands in its way"
     RESUBMIT = "its job failed, and is submitted again (backoffLimit)"
     RETRY = "an operator asked for another attempt"

@@ -85,6 +85,35 @@ def test_a_replacement_stops_the_job_once_and_waits() -> None:
     assert (under_way.cancels, under_way.actions) == ((), result.actions)
 
 
+REPLACED = Cancel(CancelCause.REPLACED, "for a changed manifest", 0)
+
+
+@pytest.mark.parametrize("status", [JobStatus.INTERRUPTED, JobStatus.FAILED])
+def test_a_change_that_is_taken_back_while_it_stops_the_job_has_it_made_again(status: JobStatus) -> None:
+    wanted = replace(manifest(), on_change=OnChange.REPLACE)
+    still = one(wanted, earlier(replace(RUNNING, cancel=REPLACED)))
+    assert still.why is Reason.RUNNING or still.why is Reason.CANCELLING
+    ended = Accepted(JobId(7), status, 5, 9, cancel=REPLACED)
+    action = one(wanted, earlier(ended))
+    assert isinstance(action, Claim)
+    assert (action.key, action.why) == (RunKey(A, 1, 2), Reason.TAKEN_BACK)
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        Accepted(JobId(7), JobStatus.SUCCESS, 5, 9, cancel=REPLACED),
+        *(
+            Accepted(JobId(7), JobStatus.INTERRUPTED, 5, 9, cancel=replace(REPLACED, cause=cause))
+            for cause in CancelCause
+            if cause is not CancelCause.REPLACED
+        ),
+    ],
+)
+def test_a_job_that_was_done_or_that_something_else_stopped_is_not_made_again(ended: Accepted) -> None:
+    assert isinstance(one(manifest(), earlier(ended)), Nothing)
+
+
 def test_a_job_that_is_overdue_and_replaced_is_stopped_once() -> None:
     wanted = replace(changed(OnChange.REPLACE), active_deadline_s=1.0)
     result = made({A: wanted}, earlier(RUNNING))

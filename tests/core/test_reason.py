@@ -39,10 +39,15 @@ REASONS = Path(__file__).parent.parent.parent / "docs" / "reasons.md"
 ONE = WorkflowId("1")
 LISTED = Workflow(ONE, JobId(0))
 
+REPLACED = Accepted(
+    JobId(7), JobStatus.INTERRUPTED, 5, 9, cancel=Cancel(CancelCause.REPLACED, "for a changed manifest", 6)
+)
+
 SCENES: dict[Reason, tuple[Wish, Observed, Workflow | None, int]] = {
     Reason.FIRST: (manifest(), Observed(), LISTED, 0),
     Reason.CHANGED: (manifest(), Observed(run(asks="other", state=SUCCEEDED)), LISTED, 0),
     Reason.WANTED_AGAIN: (manifest(), Observed(run(state=Superseded("deleted"))), LISTED, 0),
+    Reason.TAKEN_BACK: (manifest(), Observed(run(state=REPLACED)), LISTED, 0),
     Reason.SEND: (manifest(), Observed(run(state=Waiting())), LISTED, 0),
     Reason.NOT_LISTED: (manifest(), Observed(), None, 0),
     Reason.WORKFLOW_HAS_JOBS: (manifest(), Observed(), Workflow(ONE, JobId(9), is_guarded=True), 0),

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.core.model import JobId, JobStatus, Name, RunKey, WorkflowId
+from reconciler.core.model import CancelCause, JobId, JobStatus, Name, RunKey, WorkflowId
 from reconciler.core.reason import Reason
 from reconciler.errors import StateDamaged
 from reconciler.explorer.transport import Request
@@ -188,6 +188,12 @@ class Truth:
                     self.breach("protocol", f"{what} follows a job that did not fail by itself")
                 if after["resubmissions"] > self.most_resubmissions[after["name"]]:
                     self.breach("protocol", f"{what} is one resubmission too many")
+            elif after["claimed_for"] == Reason.TAKEN_BACK:
+                if (
+                    before["cancel_cause"] != CancelCause.REPLACED
+                    or before["job_status"] == JobStatus.SUCCESS
+                ):
+                    self.breach("protocol", f"{what} follows a job that no change has stopped")
             elif after["claimed_for"] not in (Reason.RETRY, Reason.WANTED_AGAIN):
                 self.breach("protocol", f"{what} is there for no reason: {after['claimed_for']}")
 

@@ -69,6 +69,22 @@ def test_another_rerun_runs_the_same_again_and_the_same_rerun_does_not(
     assert versions(explorer) == [1, 1]
 
 
+def test_a_change_that_is_taken_back_while_it_stops_the_job_leaves_nobody_without_one(
+    installation: Installation, explorer: OtherExplorer
+) -> None:
+    explorer.runs_s, explorer.stops_s = long_first, 2.0
+    write(installation, "a", 1, onChange="replace")
+    with installation.daemon() as daemon:
+        daemon.until_states(a="Running")
+        write(installation, "a", 2, onChange="replace")
+        daemon.until(explorer.cancels, "a cancel")
+        write(installation, "a", 1, onChange="replace")
+        daemon.until(lambda: len(explorer.jobs) == 2, "another job")
+        daemon.until(lambda: daemon.items()["a"]["attempt"] == 2, "another attempt")
+    assert versions(explorer) == [1, 1]
+    assert set(explorer.cancels()) == {explorer.jobs[0].id}
+
+
 def test_a_change_is_submitted_beside_the_running_job(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
