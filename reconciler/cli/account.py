@@ -149,7 +149,8 @@ def _following(facts: Facts) -> Iterator[str]:
     for cancel in facts.cancels:
         yield f"Job {cancel.job_id} is stopped: {cancel.why}."
     for cancel in facts.guarded_cancels:
-        yield f"Job {cancel.job_id} is not stopped yet: it {Reason.TOO_MANY_CANCELS}."
+        why = reason_of(facts.action) if isinstance(facts.action, Wait) else str(Reason.TOO_MANY_CANCELS)
+        yield f"Job {cancel.job_id} is not stopped yet: {_waits(why)}."
     if _is_guarded(facts):
         yield f"`reconciler plan` lists what waits; `reconciler approve {facts.plan_hash}` releases it."
     if _is_pending(facts):
@@ -170,7 +171,8 @@ def _next(facts: Facts) -> str:
         case Claim() | Submit() if word_of(action) == "submit":
             return f"It is submitted {when.strip() or 'now'}: {reason_of(action)}."
         case Claim() | Submit() | Wait():
-            return f"Nothing is submitted{when or ' yet'}: {_waits(reason_of(action))}."
+            before = when.replace(" not before", " before") or " yet"
+            return f"Nothing is submitted{before}: {_waits(reason_of(action))}."
         case GiveUp(key=key):
             return f"Generation {key.generation} is given up: {reason_of(action)}."
         case Nothing(why=Reason.INVALID):
@@ -193,8 +195,8 @@ def _what_only_the_daemon_knows(facts: Facts) -> Iterator[str]:
 
 
 def _is_guarded(facts: Facts) -> bool:
-    guards = (Reason.TOO_MANY_NEW, Reason.WORKFLOW_HAS_JOBS)
-    return bool(facts.guarded_cancels) or (isinstance(facts.action, Wait) and facts.action.why in guards)
+    guards = (Reason.TOO_MANY_NEW, Reason.TOO_MANY_CANCELS, Reason.WORKFLOW_HAS_JOBS)
+    return isinstance(facts.action, Wait) and facts.action.why in guards
 
 
 def _waits(reason: str) -> str:

@@ -52,7 +52,8 @@ class Row:
 
 def rows_of(planning: Planning, bodies: Bodies) -> list[Row]:
     """Every row of a plan, in the order of WORDS and then of the tree."""
-    rows = [*_cancels(planning), *(_row(action, planning, bodies) for action in planning.plan.actions)]
+    actions = [action for action in planning.plan.actions if not _is_told_by_cancel(action, planning)]
+    rows = [*_cancels(planning), *(_row(action, planning, bodies) for action in actions)]
     return sorted(rows, key=lambda row: WORDS.index(row.word))
 
 
@@ -146,13 +147,22 @@ _SUMMED = {
 
 
 def _cancels(planning: Planning) -> Iterator[Row]:
-    """The jobs to stop: those that are stopped now, and those that wait for an operator's word."""
+    """The jobs to stop: those that are stopped now, and those that wait for what their name waits for."""
     now = {it.key for it in planning.plan.cancels}
+    waits = {action.name: action.why for action in planning.plan.actions if isinstance(action, Wait)}
     for it in planning.plan.cancels:
         yield _cancel("cancel", it, str(it.why))
     for it in planning.plan.unapproved_cancels:
         if it.key not in now:
-            yield _cancel("wait", it, f"{Reason.TOO_MANY_CANCELS}: {it.why}")
+            yield _cancel("wait", it, f"{waits.get(it.name, Reason.TOO_MANY_CANCELS)}: {it.why}")
+
+
+def _is_told_by_cancel(action: Action, planning: Planning) -> bool:
+    """Whether all that is to be done for a name is to stop its jobs, which have rows of their own."""
+    is_gone = planning.desired.wishes.get(action.name) is None
+    return (
+        is_gone and isinstance(action, Wait) and action.why in (Reason.TOO_MANY_CANCELS, Reason.TOO_MANY_NEW)
+    )
 
 
 def _cancel(word: str, it: CancelJob, reason: str) -> Row:

@@ -175,5 +175,14 @@ def test_a_job_that_is_to_be_stopped_is_said() -> None:
     cancel = CancelJob(KEY, JobId(7), CancelCause.DELETED, Reason.CANCEL_DELETED)
     following = account_of(facts(action=Nothing(A, Reason.DELETED), cancels=(cancel,), daemon="it")).following
     assert f"Job 7 is stopped: {Reason.CANCEL_DELETED}." in following
-    following = account_of(facts(guarded_cancels=(cancel,))).following
+    guarded = facts(action=Wait(A, Reason.TOO_MANY_CANCELS), guarded_cancels=(cancel,))
+    following = account_of(guarded).following
     assert f"Job 7 is not stopped yet: it {Reason.TOO_MANY_CANCELS}. `reconciler plan` lists" in following
+
+
+def test_a_job_that_is_replaced_waits_for_what_its_change_waits_for() -> None:
+    cancel = CancelJob(KEY, JobId(7), CancelCause.REPLACED, Reason.CANCEL_REPLACED)
+    paused = facts(action=Wait(A, Reason.PAUSED, None, "by anna"), guarded_cancels=(cancel,))
+    following = account_of(paused).following
+    assert f"Job 7 is not stopped yet: it {Reason.PAUSED}: by anna." in following
+    assert "approve" not in following

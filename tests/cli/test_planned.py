@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.cli.planned import Row, reason_of, rows_of, summary, until_of, word_of
@@ -84,6 +86,17 @@ def test_jobs_to_stop_are_rows_of_their_own() -> None:
         "wait",
         f"{Reason.TOO_MANY_CANCELS}: {Reason.CANCEL_DELETED}",
     )
+
+
+def test_a_job_that_is_replaced_waits_for_what_its_change_waits_for() -> None:
+    replaced = replace(STOP, cause=CancelCause.REPLACED, why=Reason.CANCEL_REPLACED)
+    found = rows_of(planning(Wait(Name("a"), Reason.PAUSED), unapproved_cancels=(replaced,)), {})
+    assert [row.reason for row in found if row.job_id] == [f"{Reason.PAUSED}: {Reason.CANCEL_REPLACED}"]
+
+
+def test_a_deleted_name_that_the_guard_holds_is_told_once() -> None:
+    waits = planning(Wait(Name("gone"), Reason.TOO_MANY_CANCELS), unapproved_cancels=(STOP,))
+    assert [(row.word, row.job_id) for row in rows_of(waits, {})] == [("wait", 7)]
 
 
 def test_what_was_not_kept_is_said() -> None:
