@@ -17,6 +17,7 @@ from reconciler.core.model import (
     Baselined,
     Intent,
     JobId,
+    Name,
     Pause,
     RunKey,
     RunState,
@@ -86,10 +87,12 @@ def claim_run(
 ) -> None:
     """Make the row of a new run, give up the run that it replaces, and use up its approval.
 
-    A run that is there already stays as it is: it was baselined, or another writer claimed it (A4).
+    A run that is there already stays as it is: it was baselined, or another writer claimed it (A4). Without a
+    `revision` it is the one at which the manifest was last seen to change.
     """
     if row_of(connection, claim.key) is not None:
         return
+    revision = revision or _revision_of(connection, claim.name)
     if claim.replaces is not None:
         give_up(connection, claim.replaces, claim.why, now_ms)
     manifest = claim.manifest
@@ -111,6 +114,11 @@ def claim_run(
     event = "Baselined" if isinstance(state, Baselined) else "Claimed"
     about = {"workflow_id": manifest.workflow_id, "revision": revision}
     tell(connection, now_ms, event, claim.why, claim.key, **about)
+
+
+def _revision_of(connection: sqlite3.Connection, name: Name) -> str | None:
+    row = connection.execute("SELECT revision FROM names WHERE name = ?", (name,)).fetchone()
+    return row["revision"] if row else None
 
 
 def give_up(connection: sqlite3.Connection, key: RunKey, why: str, now_ms: int) -> None:

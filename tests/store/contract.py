@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,15 @@ class StoreContract:
             latest = (await store.world([A], [WORKFLOW])).names[A].latest
             assert latest is not None
             assert (latest.key, latest.state, latest.revision) == (KEY, Waiting(), "f00")
+
+        stored(scenario)
+
+    def test_another_attempt_of_a_manifest_that_did_not_change_has_its_revision(self, stored: Any) -> None:
+        async def scenario(store: Store) -> None:
+            await claimed(store, "a")
+            again = replace(claim(), key=RunKey(A, 1, 2))
+            await store.observe([], [again], [], 20)
+            assert (await store.world([A], [])).names[A].latest.revision == "f00"
 
         stored(scenario)
 
