@@ -10,7 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 from reconciler.cli.holder import holder
+from reconciler.cli.naming import unknown
 from reconciler.cli.render import complain, say
+from reconciler.core.model import Name
 from reconciler.core.plan import Plan
 from reconciler.engine.operator import Answer
 from reconciler.engine.planning import plan_tree
@@ -61,10 +63,18 @@ def leave_to_daemon(settings: Settings, kind: str, arguments: dict[str, object])
     except StateInUse:
         answer = _ask_daemon(settings.state, kind, arguments)
     else:
+        _refuse_unknown(settings.state, str(arguments["name"]))
         ask(settings.state, kind, arguments, now_ms())
         answer = Answer(True, f"no daemon runs: the wish to {kind} is kept, and performed when one starts")
     (say if answer.is_done else complain)(answer.text)
     return ExitCode.DONE if answer.is_done else ExitCode.FAILED
+
+
+def _refuse_unknown(state: Path, name: str) -> None:
+    """Nobody is there to say that there is no such name: a wish is kept for one that is known."""
+    with closing(Reader.open(state)) as reader:
+        if reader.item(Name(name)) is None:
+            raise unknown([name], reader.sightings())
 
 
 async def _record_alone(settings: Settings, record: Record) -> Answer:

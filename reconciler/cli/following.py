@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reconciler.core.item import Item
 from reconciler.core.model import Name, Pause, RunKey
+from reconciler.core.plain import plain
 from reconciler.errors import StateUnusable
 from reconciler.store.reading import Reader
 
@@ -39,6 +40,15 @@ def held_in(state: Path) -> list[RunKey]:
         return []
     with closing(Reader.open(state)) as reader:
         return [run.key for run in reader.runs(("Held",))]
+
+
+def kept_in(state: Path) -> list[str]:
+    """What operators asked for and no daemon has performed yet: `retry a`, say."""
+    if not state.exists():
+        return []
+    with closing(Reader.open(state)) as reader:
+        wishes = reader.open_wishes()
+    return [f"{wish.kind} {plain(str(wish.arguments.get('name', '')))}".rstrip() for wish in wishes]
 
 
 def changes(

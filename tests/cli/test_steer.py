@@ -12,6 +12,9 @@ from click.testing import CliRunner
 
 from reconciler.cli.main import cli
 from reconciler.store.reading import Reader
+from tests.cli.lasting import STATE, left_behind
+from tests.cli.started import Command
+from tests.engine.stage import Stage
 
 
 @pytest.fixture
@@ -52,15 +55,29 @@ def test_whoever_has_no_name_is_named_by_a_number(site: Path, monkeypatch: pytes
     assert pause.who.partition("@")[0].isdigit()
 
 
+@pytest.mark.parametrize("wish", ["retry", "cancel"])
+def test_a_wish_for_a_daemon_is_kept_and_that_is_said(tmp_path: Path, wish: str, command: Command) -> None:
+    async def one_name(stage: Stage) -> None:
+        await stage.claimed("a")
+
+    left_behind(tmp_path, one_name)
+    kept = f"no daemon runs: the wish to {wish} is kept, and performed when one starts\n"
+    ended = command(wish, "a", "--why", "wrong data")
+    assert (ended.status, ended.out) == (0, kept)
+    with closing(Reader.open(tmp_path / STATE)) as reader:
+        [found] = reader.open_wishes()
+    assert found.kind == wish
+    assert (found.arguments["name"], found.arguments["why"]) == ("a", "wrong data")
+    assert f"Asked for, and not performed before a daemon runs: {wish} a" in command("get").err
+
+
 @pytest.mark.parametrize("command", ["retry", "cancel"])
-def test_a_wish_for_a_daemon_is_kept_and_that_is_said(site: Path, command: str) -> None:
+def test_no_wish_is_kept_for_a_name_that_nobody_knows(site: Path, command: str) -> None:
     failure, _ = said(command, "a")
     assert "nothing is known yet" in str(failure)
     assert not site.exists()
     said("pause")
-    kept = f"no daemon runs: the wish to {command} is kept, and performed when one starts\n"
-    assert said(command, "a", "--why", "wrong data") == (0, kept)
+    failure, _ = said(command, "a")
+    assert "no manifest is known under a" in str(failure)
     with closing(Reader.open(site)) as reader:
-        [wish] = reader.open_wishes()
-    assert wish.kind == command
-    assert (wish.arguments["name"], wish.arguments["why"]) == ("a", "wrong data")
+        assert reader.open_wishes() == []
