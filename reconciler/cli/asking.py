@@ -49,8 +49,7 @@ def have_recorded(settings: Settings, kind: str, arguments: dict[str, object], r
         answer = asyncio.run(_record_alone(settings, record))
     except StateInUse:
         answer = _ask_daemon(settings.state, kind, arguments)
-    (say if answer.is_done else complain)(answer.text)
-    return ExitCode.DONE if answer.is_done else ExitCode.FAILED
+    return _told(answer)
 
 
 def leave_to_daemon(settings: Settings, kind: str, arguments: dict[str, object]) -> int:
@@ -66,6 +65,10 @@ def leave_to_daemon(settings: Settings, kind: str, arguments: dict[str, object])
         _refuse_unknown(settings.state, str(arguments["name"]))
         ask(settings.state, kind, arguments, now_ms())
         answer = Answer(True, f"no daemon runs: the wish to {kind} is kept, and performed when one starts")
+    return _told(answer)
+
+
+def _told(answer: Answer) -> ExitCode:
     (say if answer.is_done else complain)(answer.text)
     return ExitCode.DONE if answer.is_done else ExitCode.FAILED
 

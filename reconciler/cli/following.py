@@ -6,12 +6,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.item import Item
 from reconciler.core.model import Name, Pause, RunKey
 from reconciler.core.plain import plain
 from reconciler.errors import StateUnusable
+from reconciler.store.port import Wish
 from reconciler.store.reading import Reader
 
 LOOK_S = 0.25
@@ -26,29 +28,29 @@ def items_in(state: Path) -> list[Item]:
         return list(reader.items())
 
 
-def pause_in(state: Path) -> Pause | None:
-    """The pause of this state, if an operator wants nothing submitted."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known beside the items: a pause, all runs that are held, and what nobody has performed yet.
+
+    `held` has older runs of a name as well; `kept` are an operator's words, such as `retry a`.
+    """
+
+    pause: Pause | None = None
+    held: tuple[RunKey, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+def beside_in(state: Path) -> Beside:
+    """What this state knows beside its items; nothing, if there is no such file."""
     if not state.exists():
-        return None
+        return Beside()
     with closing(Reader.open(state)) as reader:
-        return reader.pause()
+        held = tuple(run.key for run in reader.runs(("Held",)))
+        return Beside(reader.pause(), held, tuple(map(_in_words, reader.open_wishes())))
 
 
-def held_in(state: Path) -> list[RunKey]:
-    """All runs of this state that wait for an operator, whether a newer one of their name is there or not."""
-    if not state.exists():
-        return []
-    with closing(Reader.open(state)) as reader:
-        return [run.key for run in reader.runs(("Held",))]
-
-
-def kept_in(state: Path) -> list[str]:
-    """What operators asked for and no daemon has performed yet: `retry a`, say."""
-    if not state.exists():
-        return []
-    with closing(Reader.open(state)) as reader:
-        wishes = reader.open_wishes()
-    return [f"{wish.kind} {plain(str(wish.arguments.get('name', '')))}".rstrip() for wish in wishes]
+def _in_words(wish: Wish) -> str:
+    return f"{wish.kind} {plain(str(wish.arguments.get('name', '')))}".rstrip()
 
 
 def changes(

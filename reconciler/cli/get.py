@@ -11,7 +11,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.data import json_line, yaml_text
-from reconciler.cli.following import changes, held_in, items_in, kept_in, pause_in
+from reconciler.cli.following import beside_in, changes, items_in
 from reconciler.cli.items import COLUMNS, WIDE, paused, row, updated_s, wide_row
 from reconciler.cli.layout import grid, grid_text, wrapped
 from reconciler.cli.naming import unknown
@@ -116,14 +116,13 @@ def _print_table(items: Sequence[Item], output: str) -> None:
 
 def _say_more(state: Path, items: Sequence[Item], *, is_known: bool) -> None:
     """What a person would miss in the table: a pause, older runs that are held, and why it is empty."""
-    pause = pause_in(state)
-    if pause:
-        complain(wrapped(paused(pause)))
-    kept = kept_in(state)
-    if kept:
-        complain(wrapped(f"Asked for, and not performed before a daemon runs: {', '.join(kept)}"))
+    beside = beside_in(state)
+    if beside.pause:
+        complain(wrapped(paused(beside.pause)))
+    if beside.kept:
+        complain(wrapped(f"Asked for, and not performed before a daemon runs: {', '.join(beside.kept)}"))
     newest = {item.name: (item.generation, item.attempt) for item in items}
-    held = [key for key in held_in(state) if key.name in newest]
+    held = [key for key in beside.held if key.name in newest]
     older = [key for key in held if newest[key.name] != (key.generation, key.attempt)]
     for key in older[:MOST_OLDER]:
         complain(wrapped(f"{key} is held as well; `reconciler describe {key.name}` says by what"))
