@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,16 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.description import Described, lines_of, link_to
+from reconciler.cli.description import lines_of, link_to
 from reconciler.cli.history import event_as_json
 from reconciler.cli.naming import unknown
 from reconciler.cli.render import say_json, show
 from reconciler.core.item import as_json, rfc3339
-from reconciler.core.model import Accepted, Held, Name, Policies, Task, Unknown
+from reconciler.core.model import Accepted, Name, Policies, Task
 from reconciler.errors import ExitCode
 from reconciler.store.describing import Candidate, RunRecord
+from reconciler.store.dossier import Dossier, dossier_of
 from reconciler.store.reading import Reader
-
-RUNS = 5
-"""How many runs are shown, unless more of them are unknown or held."""
 
 
 @click.command()
@@ -33,48 +30,29 @@ RUNS = 5
 def describe(name: str, output: str, config: Path | None, state: str | None, sandbox: bool) -> int:
     """Show all that is known of NAME: what was sent, when, what came back, and the candidates of a hold."""
     settings = options.settings_of(config, sandbox, state=state)
-    found = _described(settings.state, Name(name), settings.job_url)
+    known = _known(settings.state, Name(name))
     if output == "json":
-        say_json(_json(found))
+        say_json(_json(known, settings.job_url))
     else:
-        show("\n".join(lines_of(found)))
+        show("\n".join(lines_of(known, settings.job_url)))
     return ExitCode.DONE
 
 
-def _described(state: Path, name: Name, job_url: str | None) -> Described:
+def _known(state: Path, name: Name) -> Dossier:
     """Raises NameUnknown."""
     if not state.exists():
         raise unknown([name], [])
     with closing(Reader.open(state)) as reader:
-        item = reader.item(name)
-        if item is None:
+        found = dossier_of(reader, name)
+        if found is None:
             raise unknown([name], reader.sightings())
-        runs = reader.run_records(name)
-        workflow_id = runs[0].run.workflow_id if runs else item.workflow_id
-        policies = reader.sightings()[name].policies
-        return Described(
-            item=item,
-            policies=policies,
-            dependencies=[(it, reader.item(it)) for it in policies.depends_on],
-            runs=_worth_showing(runs),
-            older=len(runs) - len(_worth_showing(runs)),
-            workflow=reader.workflow_record(workflow_id) if workflow_id else None,
-            events=reader.history(name),
-            pause=reader.pause(),
-            job_url=job_url,
-        )
+        return found
 
 
-def _worth_showing(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    return [
-        record for at, record in enumerate(runs) if at < RUNS or isinstance(record.run.state, Unknown | Held)
-    ]
-
-
-def _json(found: Described) -> dict[str, Any]:
-    workflow = found.workflow
+def _json(known: Dossier, job_url: str | None) -> dict[str, Any]:
+    workflow = known.workflow
     return {
-        "item": as_json(found.item),
+        "item": as_json(known.item),
         "workflow": workflow
         and {
             "workflowId": workflow.workflow_id,
@@ -82,13 +60,13 @@ def _json(found: Described) -> dict[str, Any]:
             "isShared": workflow.is_shared,
             "strangers": [_json_of_candidate(it) for it in workflow.strangers],
         },
-        "labels": dict(found.item.labels),
-        "policies": _json_of_policies(found.policies),
+        "labels": dict(known.item.labels),
+        "policies": _json_of_policies(known.policies),
         "waitsFor": [
-            {"name": name, "state": str(item.state) if item else None} for name, item in found.dependencies
+            {"name": name, "state": str(item.state) if item else None} for name, item in known.dependencies
         ],
-        "runs": [_json_of_run(record, found.job_url) for record in found.runs],
-        "events": [event_as_json(event) for event in found.events],
+        "runs": [_json_of_run(record, job_url) for record in known.runs],
+        "events": [event_as_json(event) for event in known.events],
     }
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from reconciler.cli.history import events_table
 from reconciler.cli.items import TONES
 from reconciler.cli.layout import Column, Cut, grid_text, painted, terminal_width, wrapped
-from reconciler.cli.render import age
 from reconciler.core.item import Item, rfc3339, state_of
-from reconciler.core.model import Accepted, Held, Job, Name, Pause, Policies, Run, Task, Unknown, Waiting
+from reconciler.core.model import Accepted, Held, Job, Name, Pause, Run, Task, Unknown, Waiting
 from reconciler.core.sighting import Presence
+from reconciler.core.span import age
+from reconciler.core.wording import job_link, policies_told
 from reconciler.store.describing import Candidate, RunRecord, Sent, WorkflowRecord
-from reconciler.store.port import Event
+from reconciler.store.dossier import Dossier
 
 EVENTS = 20
 """How many events are shown: the newest."""
@@ -25,55 +25,39 @@ _TITLE = 12
 """Where the values begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What is known of one name: `older` runs are left out, `dependencies` are names with their items."""
-
-    item: Item
-    policies: Policies
-    dependencies: Sequence[tuple[Name, Item | None]]
-    runs: Sequence[RunRecord]
-    older: int
-    workflow: WorkflowRecord | None
-    events: Sequence[Event]
-    pause: Pause | None
-    job_url: str | None
-
-
-def lines_of(found: Described) -> Iterator[str]:
+def lines_of(known: Dossier, job_url: str | None) -> Iterator[str]:
     """The whole text, line by line."""
-    yield from _lines_of_item(found)
-    if found.workflow is not None:
-        yield from _lines_of_workflow(found.workflow)
-    for record in found.runs:
+    yield from _lines_of_item(known)
+    if known.workflow is not None:
+        yield from _lines_of_workflow(known.workflow)
+    for record in known.runs:
         yield ""
-        yield from _lines_of_run(record, found.job_url)
-    if found.older:
+        yield from _lines_of_run(record, job_url)
+    if known.older:
         yield ""
-        yield wrapped(f"{_count(found.older, 'older run')} not shown: reconciler history {found.item.name}")
+        yield wrapped(f"{_count(known.older, 'older run')} not shown: reconciler history {known.item.name}")
     yield ""
     yield f"Events (the last {EVENTS}; `reconciler history` has more):"
-    yield from events_table(found.events[-EVENTS:], is_of_one=True, indent=2)
+    yield from events_table(known.events[-EVENTS:], is_of_one=True, indent=2)
 
 
 def link_to(run: Run, job_url: str | None) -> str | None:
     """The link to a run's job in Explorer's own page, if there is a job and a template for links."""
-    if job_url is None or not isinstance(run.state, Accepted):
-        return None
-    return job_url.replace("{job_id}", str(run.state.job_id)).replace("{workflow_id}", run.workflow_id)
+    job_id = str(run.state.job_id) if isinstance(run.state, Accepted) else None
+    return job_link(job_id, run.workflow_id, job_url)
 
 
-def _lines_of_item(found: Described) -> Iterator[str]:
-    item = found.item
+def _lines_of_item(known: Dossier) -> Iterator[str]:
+    item = known.item
     yield from _facts({"Name": item.name, "Path": item.path})
     yield f"{'State:':{_TITLE}}{painted(str(item.state), TONES.get(item.state))}"
     facts = {
         "Reason": item.reason,
-        "Waits for": ", ".join(_dependency(name, it) for name, it in found.dependencies),
-        "Paused": _paused(found.pause) if found.pause else "",
+        "Waits for": ", ".join(_dependency(name, it) for name, it in known.dependencies),
+        "Paused": _paused(known.pause) if known.pause else "",
         "Job": f"{item.job_id} ({item.job_status})" if item.job_id else "-",
         "Labels": ", ".join(f"{key}={value}" for key, value in sorted(item.labels.items())),
-        "Policies": ", ".join(_policies(found.policies)),
+        "Policies": ", ".join(policies_told(known.policies)),
         "Workflow": item.workflow_id or "-",
         "Digest": item.digest or "-",
         "Revision": item.revision or "-",
@@ -88,21 +72,6 @@ def _dependency(name: Name, item: Item | None) -> str:
 def _paused(pause: Pause) -> str:
     why = f": {pause.why}" if pause.why else ""
     return f"since {rfc3339(pause.since_ms)} by {pause.who}{why}; `reconciler resume` goes on"
-
-
-def _policies(policies: Policies) -> Iterator[str]:
-    """Those that are not as they are by default."""
-    usual = Policies()
-    for title, value, default in (
-        ("onUnknown", policies.on_unknown, usual.on_unknown),
-        ("onChange", policies.on_change, usual.on_change),
-        ("onDelete", policies.on_delete, usual.on_delete),
-        ("backoffLimit", policies.backoff_limit, usual.backoff_limit),
-        ("activeDeadlineSeconds", policies.active_deadline_s, usual.active_deadline_s),
-        ("dependsOn", " ".join(policies.depends_on), ""),
-    ):
-        if value != default:
-            yield f"{title} {value:g}" if isinstance(value, float) else f"{title} {value}"
 
 
 def _lines_of_workflow(workflow: WorkflowRecord) -> Iterator[str]:

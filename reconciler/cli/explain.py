@@ -9,15 +9,15 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.account import Facts, account_of
 from reconciler.cli.layout import wrapped
 from reconciler.cli.naming import unknown
-from reconciler.cli.planned import reason_of, until_of, word_of
 from reconciler.cli.render import say_json, show
+from reconciler.core.account import Facts, account_of
 from reconciler.core.item import rfc3339
 from reconciler.core.model import Name
 from reconciler.core.plan import Observed
 from reconciler.core.reason import Reason
+from reconciler.core.wording import reason_of, until_of, word_of
 from reconciler.engine.planning import plan_tree
 from reconciler.errors import ExitCode
 from reconciler.settings import Settings

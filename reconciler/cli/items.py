@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from reconciler.cli.layout import Cell, Column, Cut, Tone, Toned, grid_text
-from reconciler.cli.render import age
 from reconciler.core.item import Item, rfc3339
 from reconciler.core.model import Pause, State
+from reconciler.core.span import age
 
 _NAME = Column("NAME", Cut.MIDDLE)
 _REASON = Column("REASON", Cut.END)

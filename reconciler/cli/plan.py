@@ -26,9 +26,10 @@ from reconciler.cli.layout import (
 )
 from reconciler.cli.markdown import markdown_of
 from reconciler.cli.planned import PENDING, Row, changed_names, counts_of, rows_of, summary
-from reconciler.cli.render import age, complain, say, say_json, show
+from reconciler.cli.render import complain, say, say_json, show
 from reconciler.core.item import rfc3339
 from reconciler.core.plain import plain
+from reconciler.core.span import age
 from reconciler.engine.planning import Planning, plan_tree
 from reconciler.errors import ExitCode
 from reconciler.settings import Settings

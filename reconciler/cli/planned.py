@@ -11,6 +11,7 @@ from reconciler.core.difference import Asked, Change, differences
 from reconciler.core.model import Invalid, JobId, Manifest, Name, Run, RunKey, WorkflowId
 from reconciler.core.plan import Action, CancelJob, Claim, GiveUp, Nothing, Observed, Submit, Wait
 from reconciler.core.reason import Reason
+from reconciler.core.wording import reason_of, until_of, word_of
 from reconciler.engine.planning import Planning
 
 WORDS = (
@@ -66,34 +67,6 @@ def changed_names(planning: Planning) -> list[Name]:
     ]
 
 
-def word_of(action: Action) -> str:
-    """What is going to be done, in a word. What only waits for its first listing will be submitted."""
-    match action:
-        case Claim(then=Wait()):
-            return "wait"
-        case Claim() | Submit() | Wait(why=Reason.NOT_LISTED):
-            return "submit"
-        case GiveUp():
-            return "give up"
-        case Wait():
-            return "wait"
-        case Nothing(why=why):
-            return _WORD_OF_REASON.get(why, "nothing")
-        case _:
-            assert_never(action)
-
-
-def reason_of(action: Action) -> str:
-    """Why, with what follows the reason."""
-    match action:
-        case Claim(then=Wait() as wait):
-            return reason_of(wait)
-        case GiveUp(why=why):
-            return str(why)
-        case _:
-            return f"{action.why}: {action.detail}" if action.detail else str(action.why)
-
-
 def counts_of(rows: Sequence[Row], nameless: Sequence[Invalid]) -> Counter[str]:
     """How many rows there are of each word; documents without a name are invalid too."""
     counts = Counter(row.word for row in rows)
@@ -110,28 +83,6 @@ def summary(counts: Mapping[str, int]) -> str:
     ]
     return f"Plan: {', '.join(parts)}, {counts.get('nothing', 0)} with nothing to do."
 
-
-def until_of(action: Action) -> int | None:
-    """When it happens at the earliest, if that is known and not now."""
-    match action:
-        case Claim(then=Wait(until_ms=until_ms)) | Wait(until_ms=until_ms) | Nothing(until_ms=until_ms):
-            return until_ms
-        case Claim(not_before_ms=not_before_ms) | Submit(not_before_ms=not_before_ms):
-            return not_before_ms or None
-        case GiveUp():
-            return None
-        case _:
-            assert_never(action)
-
-
-_WORD_OF_REASON = {
-    Reason.INVALID: "invalid",
-    Reason.UNREADABLE: "invalid",
-    Reason.UNKNOWN: "unknown",
-    Reason.HELD: "held",
-    Reason.MISSING: "missing",
-    Reason.CANCELLING: "cancelling",
-}
 
 _SUMMED = {
     "submit": "to submit",

@@ -63,14 +63,20 @@ class WorkflowRecord:
     strangers: tuple[Candidate, ...]
 
 
-def runs_of(connection: sqlite3.Connection, name: Name) -> list[RunRecord]:
-    """All runs of a name, newest first."""
+_UNSETTLED = ("Unknown", "Held")
+
+
+def runs_of(connection: sqlite3.Connection, name: Name, newest: int | None = None) -> list[RunRecord]:
+    """All runs of a name, newest first; with `newest` only so many, and those that are unknown or held."""
     rows = connection.execute(
         f"SELECT {RUN_COLUMNS}, runs.body FROM {RUN_TABLES} WHERE runs.name = ?"  # noqa: S608 - our own words
         " ORDER BY runs.generation DESC, runs.attempt DESC",
         (name,),
     )
-    return [_record(connection, run_of(row), row["body"]) for row in rows]
+    shown = [
+        row for at, row in enumerate(rows) if newest is None or at < newest or row["phase"] in _UNSETTLED
+    ]
+    return [_record(connection, run_of(row), row["body"]) for row in shown]
 
 
 def workflow_of(connection: sqlite3.Connection, workflow_id: WorkflowId) -> WorkflowRecord | None:

@@ -156,15 +156,23 @@ class Reader:
             open_runs = self._open_runs()
             yield from (_item(sighting, latest.get(sighting.name), open_runs) for sighting in chunk)
 
+    def sighting(self, name: Name) -> Sighting | None:
+        """What was seen of one name, if it was ever seen."""
+        row = self._connection.execute("SELECT * FROM names WHERE name = ?", (name,)).fetchone()
+        return sighting_of(row) if row else None
+
     def item(self, name: Name) -> Item | None:
         """The item of one name, if it was ever seen."""
-        row = self._connection.execute("SELECT * FROM names WHERE name = ?", (name,)).fetchone()
-        return _item(sighting_of(row), self.latest_runs([name]).get(name), self._open_runs()) if row else None
+        sighting = self.sighting(name)
+        return _item(sighting, self.latest_runs([name]).get(name), self._open_runs()) if sighting else None
 
-    def history(self, name: Name) -> list[Event]:
-        """Everything that was decided about a name, oldest first."""
-        rows = self._connection.execute("SELECT * FROM events WHERE name = ? ORDER BY number", (name,))
-        return [_event_of(row) for row in rows]
+    def history(self, name: Name, newest: int | None = None) -> list[Event]:
+        """Everything that was decided about a name, oldest first; with `newest` only so many."""
+        rows = self._connection.execute(
+            "SELECT * FROM events WHERE name = ? ORDER BY number DESC LIMIT ?",
+            (name, -1 if newest is None else newest),
+        ).fetchall()
+        return [_event_of(row) for row in reversed(rows)]
 
     def history_since(self, since_ms: int, most: int) -> list[Event]:
         """What was decided about all names and workflows since then, oldest first; at most the newest few."""
@@ -212,9 +220,14 @@ class Reader:
         rows = self._connection.execute("SELECT * FROM wishes WHERE answered_ms IS NULL ORDER BY number")
         return [Wish(row["number"], row["kind"], json.loads(row["arguments"])) for row in rows]
 
-    def run_records(self, name: Name) -> list[RunRecord]:
-        """All runs of a name with their requests and candidates, newest first."""
-        return runs_of(self._connection, name)
+    def run_records(self, name: Name, newest: int | None = None) -> list[RunRecord]:
+        """All runs of a name with their requests and candidates, newest first; see `describing.runs_of`."""
+        return runs_of(self._connection, name, newest)
+
+    def run_count(self, name: Name) -> int:
+        """How many runs a name has had."""
+        query = "SELECT count(*) FROM runs WHERE name = ?"
+        return int(self._connection.execute(query, (name,)).fetchone()[0])
 
     def workflow_record(self, workflow_id: WorkflowId) -> WorkflowRecord | None:
         """What is known of a workflow, if anything is."""

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from reconciler.cli.planned import reason_of, until_of, word_of
-from reconciler.cli.render import age
 from reconciler.core.item import rfc3339
 from reconciler.core.model import (
     Accepted,
@@ -28,6 +26,8 @@ from reconciler.core.model import (
 )
 from reconciler.core.plan import Action, CancelJob, Claim, GiveUp, Nothing, Submit, Wait
 from reconciler.core.reason import Reason
+from reconciler.core.span import age
+from reconciler.core.wording import reason_of, until_of, word_of
 
 _ENDED = {"Success": "succeeded", "Failed": "failed", "Interrupted": "was interrupted"}
 

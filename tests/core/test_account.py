@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.account import Facts, account_of
+from reconciler.core.account import Facts, account_of
 from reconciler.core.model import (
     Accepted,
     Baselined,
