@@ -15,9 +15,9 @@ from reconciler.cli.naming import unknown
 from reconciler.cli.render import say_json, show
 from reconciler.core.item import as_json, rfc3339
 from reconciler.core.model import Accepted, Name, Policies, Task
+from reconciler.core.record import Candidate, Dossier, RunRecord
 from reconciler.errors import ExitCode
-from reconciler.store.describing import Candidate, RunRecord
-from reconciler.store.dossier import Dossier, dossier_of
+from reconciler.store.dossier import dossier_of
 from reconciler.store.reading import Reader
 
 

@@ -9,11 +9,10 @@ from reconciler.cli.items import TONES
 from reconciler.cli.layout import Column, Cut, grid_text, painted, terminal_width, wrapped
 from reconciler.core.item import Item, rfc3339, state_of
 from reconciler.core.model import Accepted, Held, Job, Name, Pause, Run, Task, Unknown, Waiting
+from reconciler.core.record import Candidate, Dossier, RunRecord, Sent, WorkflowRecord
 from reconciler.core.sighting import Presence
 from reconciler.core.span import age
 from reconciler.core.wording import job_link, policies_told
-from reconciler.store.describing import Candidate, RunRecord, Sent, WorkflowRecord
-from reconciler.store.dossier import Dossier
 
 EVENTS = 20
 """How many events are shown: the newest."""

@@ -17,8 +17,8 @@ from reconciler.cli.naming import unknown
 from reconciler.cli.render import complain, say_json, show
 from reconciler.core.item import rfc3339
 from reconciler.core.model import Name
+from reconciler.core.record import Event
 from reconciler.errors import ExitCode
-from reconciler.store.port import Event
 from reconciler.store.reading import Reader
 
 OF_ALL = (Column("TIME"), Column("NAME", Cut.MIDDLE), Column("EVENT"), Column("REASON"))

@@ -51,7 +51,7 @@ class Gauges:
     async def refresh(self) -> None:
         """Count now."""
         counts = await self.store.counts()
-        states = Counter(str(item.state) for item in await self.store.items())
+        states = Counter({str(state): count for state, count in (await self.store.state_counts()).items()})
         states[State.INVALID] += self.nameless()
         self.telemetry.manifests(states)
         self.telemetry.jobs({status: counts.get(f"job:{status}", 0) for status in JobStatus})

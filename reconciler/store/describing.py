@@ -4,64 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from reconciler.core.model import Accepted, Held, Job, JobId, JobStatus, Name, Run, Task, Unknown, WorkflowId
+from reconciler.core.model import Accepted, Held, Job, JobId, JobStatus, Name, Run, Unknown, WorkflowId
+from reconciler.core.record import Candidate, RunRecord, Sent, WorkflowRecord
 from reconciler.store.following import tasks_of
 from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, run_of
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One request as it was noted before it was sent, and what came back.
-
-    `outcome` is None while that is not known; `detail` is what came back in words. Times are milliseconds
-    since the Unix epoch.
-    """
-
-    number: int
-    try_number: int
-    trace_id: str
-    baseline: JobId
-    highest: JobId
-    noted_ms: int
-    ended_ms: int | None
-    outcome: str | None
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A job that may be the run's. `shown` is what Explorer told of it when it was last listed."""
-
-    job_id: JobId
-    shown: Job | None
-    seen_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """A run with the bytes that it sends, its requests and, if it is not settled, its candidates.
-
-    `body` is None for a run so old that its bytes are not kept. `tasks` are there once its job has ended.
-    """
-
-    run: Run
-    body: bytes | None
-    requests: tuple[Sent, ...]
-    candidates: tuple[Candidate, ...]
-    tasks: tuple[Task, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowRecord:
-    """What is known of a run's workflow. `strangers` are jobs that hold it in a restored state."""
-
-    workflow_id: WorkflowId
-    highest: JobId | None
-    is_shared: bool
-    strangers: tuple[Candidate, ...]
-
 
 _UNSETTLED = ("Unknown", "Held")
 

@@ -1,36 +1,22 @@
-"""All that a state knows of one name, read at once: what `describe` prints and the status page shows."""
+"""All that a state knows of one name, read as of one moment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from reconciler.core.item import Item
-from reconciler.core.model import Name, Pause, Policies
-from reconciler.store.describing import RunRecord, WorkflowRecord
-from reconciler.store.port import Event
+from reconciler.core.model import Name
+from reconciler.core.record import Dossier
 from reconciler.store.reading import Reader
 
 RUNS = 5
 """How many runs are shown, unless more of them are unknown or held."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dossier:
-    """What is known of one name: `older` runs are left out, `dependencies` are names with their items."""
-
-    item: Item
-    policies: Policies
-    dependencies: Sequence[tuple[Name, Item | None]]
-    runs: Sequence[RunRecord]
-    older: int
-    workflow: WorkflowRecord | None
-    events: Sequence[Event]
-    pause: Pause | None
-
-
 def dossier_of(reader: Reader, name: Name, events: int | None = None) -> Dossier | None:
     """The dossier of this name, with so many of its newest events or all; None if it was never seen."""
+    with reader.one_moment():
+        return _dossier(reader, name, events)
+
+
+def _dossier(reader: Reader, name: Name, events: int | None) -> Dossier | None:
     item, sighting = reader.item(name), reader.sighting(name)
     if item is None or sighting is None:
         return None

@@ -22,30 +22,18 @@ from reconciler.core.model import (
     Run,
     RunKey,
     RunState,
+    State,
     Task,
     WorkflowId,
 )
 from reconciler.core.outcome import Receipt
+from reconciler.core.overview import Overview, Question
 from reconciler.core.plan import CancelJob, Claim, GiveUp, World
+from reconciler.core.record import Dossier, Event
 from reconciler.core.room import Room
 from reconciler.core.sighting import Sighting
 
 NO_LIMIT = Room()
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One entry of the history: what was decided or seen, when, about what, and why."""
-
-    at_ms: int
-    event: str
-    reason: str
-    name: Name | None = None
-    key: RunKey | None = None
-    workflow_id: WorkflowId | None = None
-    job_id: JobId | None = None
-    revision: str | None = None
-    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +282,22 @@ class Store(Protocol):
 
     async def item(self, name: Name) -> Item | None:
         """The item of one name, if it was ever seen."""
+        ...
+
+    async def state_counts(self) -> Mapping[State, int]:
+        """How many names stand in each state, as of the last commit."""
+        ...
+
+    async def overview(self, question: Question) -> Overview:
+        """The counts and the items that are asked for, as of the last commit.
+
+        Like `state_counts` and `dossier` for people who look: it holds up no other reading, however many
+        names there are, and does not wait for what is being written.
+        """
+        ...
+
+    async def dossier(self, name: Name, events: int) -> Dossier | None:
+        """All that is known of one name, with so many of its newest events; None if it was never seen."""
         ...
 
     async def history(self, name: Name) -> list[Event]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from reconciler.core.item import Item
-from reconciler.core.model import Accepted, JobId, Name, Pause, Run, RunKey, WorkflowId
+from reconciler.core.model import Accepted, JobId, Name, Pause, Run, RunKey, State, WorkflowId
+from reconciler.core.overview import Overview, Question
 from reconciler.core.plan import World
+from reconciler.core.record import Dossier, Event
 from reconciler.core.sighting import Sighting
-from reconciler.store.port import Event, Wish
+from reconciler.store.dossier import dossier_of
+from reconciler.store.port import Wish
 from reconciler.store.reading import Reader
 
 T = TypeVar("T")
@@ -48,11 +51,25 @@ class Questions:
 
     async def items(self) -> list[Item]:
         """See `port.Store`."""
-        return await self._read(lambda reader: list(reader.items()))
+        await self._written()
+        return await self._look(lambda reader: list(reader.items()))
 
     async def item(self, name: Name) -> Item | None:
         """See `port.Store`."""
-        return await self._read(lambda reader: reader.item(name))
+        await self._written()
+        return await self._look(lambda reader: reader.item(name))
+
+    async def state_counts(self) -> Mapping[State, int]:
+        """See `port.Store`."""
+        return await self._look(Reader.state_counts)
+
+    async def overview(self, question: Question) -> Overview:
+        """See `port.Store`."""
+        return await self._look(lambda reader: reader.overview(question))
+
+    async def dossier(self, name: Name, events: int) -> Dossier | None:
+        """See `port.Store`."""
+        return await self._look(lambda reader: dossier_of(reader, name, events))
 
     async def history(self, name: Name) -> list[Event]:
         """See `port.Store`."""
@@ -90,6 +107,14 @@ class Questions:
         """See `port.Store`."""
         return await self._read(Reader.pause)
 
+    async def _written(self) -> None:
+        """Return once all is on disk that was written before."""
+        raise NotImplementedError
+
     async def _read(self, query: Callable[[Reader], T]) -> T:
         """What the query gives, with all in it that was written before it was asked for."""
+        raise NotImplementedError
+
+    async def _look(self, query: Callable[[Reader], T]) -> T:
+        """What the query gives as of the last commit; holds up no other reading, and waits for no write."""
         raise NotImplementedError

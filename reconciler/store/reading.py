@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -20,16 +22,20 @@ from reconciler.core.model import (
     Policies,
     Run,
     RunKey,
+    State,
     WorkflowId,
 )
+from reconciler.core.overview import Overview, Question
 from reconciler.core.plan import Observed, Quarantine, Workflow, World
+from reconciler.core.record import Event, RunRecord, WorkflowRecord
 from reconciler.core.sighting import Sighting
 from reconciler.errors import StateUnusable
-from reconciler.store.describing import RunRecord, WorkflowRecord, runs_of, workflow_of
+from reconciler.store.describing import runs_of, workflow_of
 from reconciler.store.following import accepted_in, followed
 from reconciler.store.keeping import old_events, old_names
 from reconciler.store.migrations import STEPS, migrate, version_of
-from reconciler.store.port import Event, Wish
+from reconciler.store.overview import counts_of, names_of, older_held
+from reconciler.store.port import Wish
 from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, policies_of, run_of, sighting_of
 from reconciler.store.settling import foreign_among, runs_in
 from reconciler.store.statements import in_use, pause_in, quarantine_of_new
@@ -69,6 +75,15 @@ class Reader:
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """While the block lasts, all that is read is of one moment."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
 
     def sightings(self) -> dict[Name, Sighting]:
         """Every name that was ever seen."""
@@ -165,6 +180,35 @@ class Reader:
         """The item of one name, if it was ever seen."""
         sighting = self.sighting(name)
         return _item(sighting, self.latest_runs([name]).get(name), self._open_runs()) if sighting else None
+
+    def items_of(self, names: Sequence[Name]) -> Iterator[Item]:
+        """The items of these names, in their order; of those that were ever seen."""
+        latest, open_runs = self.latest_runs(names), self._open_runs()
+        for sighting in filter(None, map(self.sighting, names)):
+            yield _item(sighting, latest.get(sighting.name), open_runs)
+
+    def state_counts(self) -> Counter[State]:
+        """How many names stand in each state."""
+        return counts_of(self._connection)
+
+    def overview(self, question: Question) -> Overview:
+        """What the question asks for, as of one moment."""
+        with self.one_moment():
+            counts = counts_of(self._connection, question.words)
+            matching = sum(counts[state] for state in question.states or counts)
+            pages = max(1, math.ceil(matching / question.size))
+            page = min(question.page, pages)
+            [known] = self._connection.execute("SELECT count(*) FROM names").fetchone()
+            return Overview(
+                known=known,
+                counts=counts,
+                page=page,
+                pages=pages,
+                matching=matching,
+                items=list(self.items_of(names_of(self._connection, question, page))),
+                older_held=older_held(self._connection),
+                pause=self.pause(),
+            )
 
     def history(self, name: Name, newest: int | None = None) -> list[Event]:
         """Everything that was decided about a name, oldest first; with `newest` only so many."""

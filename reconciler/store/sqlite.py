@@ -1,7 +1,8 @@
 """The state in one SQLite file: the port's verbs as transactions.
 
 WAL with `synchronous=FULL`: a commit that returned survives a loss of power (SQLite manual, "PRAGMA
-synchronous"). One thread writes (`writer`), another reads (`reading`); the event loop does neither.
+synchronous"). One thread writes (`writer`), one reads for the engine and one for those who only look
+(`reading`); the event loop does neither.
 """
 
 from __future__ import annotations
@@ -51,11 +52,13 @@ Observe = Callable[[float, StateUnwritable | None], None]
 class SqliteStore(Questions):
     """The store's port on one file. Open it with `open`; `close` commits what has gathered."""
 
-    def __init__(self, lock: Lock, writer: Writer, reader: Reader) -> None:
+    def __init__(self, lock: Lock, writer: Writer, reader: Reader, onlooker: Reader) -> None:
         self._lock = lock
         self._writer = writer
         self._reader = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._onlooker = onlooker
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="store-onlooker")
         self._deferred: set[asyncio.Future[Any]] = set()
 
     @classmethod
@@ -86,7 +89,7 @@ class SqliteStore(Questions):
             refuse_of_others(state)
             opened = await asyncio.to_thread(open_state, state, Binding(origin, has_moved, is_restored))
             try:
-                reader = await asyncio.to_thread(Reader.open, state)
+                reader, onlooker = await asyncio.to_thread(_two_readers, state)
             except BaseException:
                 opened.close()
                 raise
@@ -94,14 +97,16 @@ class SqliteStore(Questions):
             lock.release()
             raise
         writer = Writer(opened.connection, opened.high_water, count_commit, observe)
-        return cls(lock, writer, reader)
+        return cls(lock, writer, reader, onlooker)
 
     async def close(self) -> None:
         """Commit what has gathered, and give the state free for another process.
 
-        The reader leaves first: it is the last connection that moves the log into the file (SQLite manual,
+        The readers leave first: it is the last connection that moves the log into the file (SQLite manual,
         "WAL-mode File Format"), and it has to be one that may write.
         """
+        await self._look(Reader.close)
+        self._looking.shutdown()
         await self._read(Reader.close)
         self._reading.shutdown()
         await self._writer.close()
@@ -311,10 +316,29 @@ class SqliteStore(Questions):
             )
         )
 
-    async def _read(self, query: Callable[[Reader], T]) -> T:
-        if self._deferred:  # a reading sees all that was written before it was asked for
+    async def _written(self) -> None:
+        if self._deferred:
             await asyncio.wait(tuple(self._deferred))
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, query, self._reader)
-        except sqlite3.Error as error:  # a disk that fails; whoever asked tries again later
-            raise StateUnwritable(f"the state cannot be read: {error}") from error
+
+    async def _read(self, query: Callable[[Reader], T]) -> T:
+        await self._written()
+        return await _in(self._reading, query, self._reader)
+
+    async def _look(self, query: Callable[[Reader], T]) -> T:
+        return await _in(self._looking, query, self._onlooker)
+
+
+async def _in(threads: ThreadPoolExecutor, query: Callable[[Reader], T], reader: Reader) -> T:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, query, reader)
+    except sqlite3.Error as error:  # a disk that fails; whoever asked tries again later
+        raise StateUnwritable(f"the state cannot be read: {error}") from error
+
+
+def _two_readers(state: Path) -> tuple[Reader, Reader]:
+    reader = Reader.open(state)
+    try:
+        return reader, Reader.open(state)
+    except BaseException:
+        reader.close()
+        raise

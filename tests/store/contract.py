@@ -22,12 +22,14 @@ from reconciler.core.model import (
     Policies,
     Rejected,
     RunKey,
+    State,
     Superseded,
     Unknown,
     Waiting,
     WorkflowId,
 )
 from reconciler.core.outcome import Created, NotCreated, Receipt, Refused, Throttled, Unclear
+from reconciler.core.overview import Question
 from reconciler.core.plan import Claim, GiveUp
 from reconciler.core.reason import Reason
 from reconciler.core.sighting import Presence, Sighting
@@ -345,6 +347,23 @@ class StoreContract:
             assert history[3].job_id == 9
             assert history[3].trace_id == TRACE
             assert history[1].revision == "f00"
+
+        stored(scenario)
+
+    def test_whoever_looks_is_told_of_many_names_and_of_one(self, stored: Any) -> None:
+        async def scenario(store: Store) -> None:
+            await claimed(store, "a", "b", "c")
+            await submitted(store, Created(JobId(9)))
+            assert await store.state_counts() == {State.RUNNING: 1, State.WAITING: 2}
+            overview = await store.overview(Question(size=2))
+            assert (overview.known, overview.matching, overview.pages) == (3, 3, 2)
+            assert list(overview.items) == (await store.items())[:2]
+            dossier = await store.dossier(A, 2)
+            assert dossier is not None
+            assert (dossier.item, dossier.older) == (await store.item(A), 0)
+            assert [record.requests[0].trace_id for record in dossier.runs] == [TRACE]
+            assert [event.event for event in dossier.events] == ["Submitting", "Accepted"]
+            assert await store.dossier(Name("nobody"), 2) is None
 
         stored(scenario)
 
