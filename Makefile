@@ -4,7 +4,7 @@
 # to use. Stamp files in .venv say what is installed already, so that a second `make run` starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak soak-crash fuzz lint format docs deploy lock build clean
+.PHONY: help run test soak soak-crash fuzz bench lint format docs deploy lock build clean
 
 PYTHON ?= python3
 TEST_WORKERS ?= 2
@@ -40,6 +40,10 @@ soak-crash: $(VENV)/test.stamp ## Kill and disturb the daemon in SEEDS times (5)
 fuzz: $(VENV)/fuzz.stamp ## Search for inputs that break TARGET (reader; large, replies), INPUTS many or until Ctrl-C
 	@exec $(BIN)/python -m tests.fuzz $(or $(TARGET),reader) $(if $(INPUTS),--inputs $(INPUTS))
 
+bench: $(VENV)/test.stamp ## Measure beside rivals: ONLY=name,… SIZES=1000,… ROUNDS=5 JSON=1
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(SIZES),--sizes $(SIZES)) \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json)
+
 lint: $(VENV)/test.stamp ## Check format, lint and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -73,7 +77,7 @@ build: $(VENV)/test.stamp ## Build the wheel and the source archive into dist/
 	@$(BIN)/hatchling build
 
 clean: ## Remove what can be made again (the state in .reconciler stays)
-	rm -rf $(VENV) dist .coverage .coverage.* .fuzz .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist .bench .coverage .coverage.* .fuzz .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml $(VENV)/python.stamp

@@ -1,0 +1,21 @@
+"""Each figure of the benchmark can be measured, at the smallest size. How fast anything is, is not judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import FIGURES, main
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_can_be_measured(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without rivals that would have to be installed."""
+    status = main(["--only", name, "--sizes", "20", "--brief", "--json", "--dir", str(tmp_path / "bench")])
+    said = capsys.readouterr()
+    rows = json.loads(said.out)["rows"]
+    assert status == 0, said.err
+    assert rows
+    assert all(row["seen"]["median"] > 0 for row in rows if not row["note"]), rows
