@@ -10,7 +10,23 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.figures import event, link, start, submit, swap, synced, unchanged, validate
+from bench.figures import (
+    event,
+    follow,
+    growth,
+    idle,
+    latency,
+    link,
+    memory,
+    page,
+    shell,
+    start,
+    submit,
+    swap,
+    synced,
+    unchanged,
+    validate,
+)
 from bench.place import Place
 from bench.row import Row
 from bench.server import Server
@@ -21,10 +37,17 @@ FIGURES = {
     "link": link,
     "swap": swap,
     "event": event,
+    "latency": latency,
     "validate": validate,
+    "growth": growth,
     "submit": submit,
     "synced": synced,
+    "shell": shell,
+    "follow": follow,
+    "idle": idle,
+    "memory": memory,
     "start": start,
+    "page": page,
 }
 SIZES = (1_000, 10_000, 100_000)
 DIRECTORY = Path(__file__).parent.parent / ".bench"

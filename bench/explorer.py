@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,7 +34,7 @@ class World:
     by_workflow: dict[str, list[tuple[int, str, int]]] = field(default_factory=dict)
     submitted_ns: list[int] = field(default_factory=list)
     answered_ns: list[int] = field(default_factory=list)
-    listed_ns: list[int] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
     requests: int = 0
     waiting: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
 
@@ -55,7 +56,7 @@ class World:
 
     def forget(self) -> None:
         """No job was ever made, and nothing arrived; IDs go on growing."""
-        for told in (self.jobs, self.submitted_ns, self.answered_ns, self.listed_ns):
+        for told in (self.jobs, self.submitted_ns, self.answered_ns, self.targets):
             told.clear()
         self.by_workflow.clear()
         self.requests = 0
@@ -109,7 +110,7 @@ class Connection(asyncio.Protocol):
                 f'{{"code":0,"data":{{"id":{self.world.add_job(workflow, arrived_ns)}}},"message":"Success"}}'
             )
         else:
-            text = self.read(method, url.path.removeprefix(ROOT), query, arrived_ns)
+            text = self.found(method, target, query)
         extra = TOKEN if url.path == f"{ROOT}/connect" else ""
         if self.world.latency_s:
             loop = asyncio.get_running_loop()
@@ -119,16 +120,16 @@ class Connection(asyncio.Protocol):
         else:
             self.send(text, extra, is_last=is_last, is_job=is_job)
 
-    def read(self, method: str, path: str, query: dict[str, str], arrived_ns: int) -> str:
+    def found(self, method: str, target: str, query: dict[str, str]) -> str:
         """The answer to all that makes no job."""
-        parts = path.strip("/").split("/")
+        parts = urlsplit(target).path.removeprefix(ROOT).strip("/").split("/")
         world = self.world
         if method != "GET":
             return '{"code":0,"data":{"success":true},"message":"Success"}'
+        world.targets.append(target)
         if parts[-1] != "jobs":
             job = next((it for it in reversed(world.jobs) if str(it[0]) == parts[1]), None)
             return json.dumps({"code": 0, "data": {**shown(world, job), "tasks": []} if job else {}})
-        world.listed_ns.append(arrived_ns)
         jobs = world.jobs if len(parts) == 1 else world.by_workflow.get(parts[1], [])
         size, page = min(CAP, int(query.get("pageSize", 10))), int(query.get("page", 1))
         newest = jobs[max(0, len(jobs) - page * size) : len(jobs) - (page - 1) * size][::-1]
@@ -190,21 +191,23 @@ async def steered(world: World, word: str, query: dict[str, str], body: bytes) -
     return {
         "submissions": len(world.submitted_ns),
         "answers": len(world.answered_ns),
-        "listings": len(world.listed_ns),
+        "reads": len(world.targets),
         "requests": world.requests,
         "submitted_ns": world.submitted_ns[since:] if "since" in query else [],
         "answered_ns": world.answered_ns[since:] if "since" in query else [],
-        "listed_ns": world.listed_ns[int(query["listed_since"]) :] if "listed_since" in query else [],
+        "read": world.targets[int(query["read_since"]) :] if "read_since" in query else [],
     }
 
 
 async def serve(port: int) -> None:
-    """Serve on loopback until the process is ended; says the port."""
+    """Serve on loopback until the process is ended; says the port, which is another one if this is taken."""
     # Job IDs grow, as Explorer's do, from one run of the benchmark to the next as well.
     world = World(itertools.count(int(time.time()) * 1000))
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(world), "127.0.0.1", port, backlog=1024
-    )
+    listen = partial(asyncio.get_running_loop().create_server, lambda: Connection(world), "127.0.0.1")
+    try:
+        server = await listen(port, backlog=1024)
+    except OSError:
+        server = await listen(0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

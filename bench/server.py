@@ -16,15 +16,18 @@ PATIENCE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the server has got so far; times in nanoseconds of the machine's monotonic clock."""
+    """What the server has got so far.
+
+    Times are in nanoseconds of the machine's monotonic clock; `read` has the target of each GET.
+    """
 
     submissions: int
     answers: int
-    listings: int
+    reads: int
     requests: int
     submitted_ns: list[int]
     answered_ns: list[int]
-    listed_ns: list[int]
+    read: list[str]
 
 
 class Server:
@@ -59,9 +62,9 @@ class Server:
         """No job was ever made."""
         self._ask("POST", "/bench/forget")
 
-    def seen(self, since: int | None = None, listed_since: int | None = None) -> Seen:
-        """What arrived; with times from that submission, and from that listing, on."""
-        asked = {"since": since, "listed_since": listed_since}
+    def seen(self, since: int | None = None, read_since: int | None = None) -> Seen:
+        """What arrived; with times from that submission, and from that reading, on."""
+        asked = {"since": since, "read_since": read_since}
         query = "&".join(f"{key}={value}" for key, value in asked.items() if value is not None)
         return Seen(**self._ask("GET", f"/bench/seen?{query}"))
 

@@ -29,7 +29,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.size:,}" if row.size is not None else "",
         shown(row.seen, row.unit) if row.seen else "–",
         f"{shown(row.rival, row.unit)} {row.rival_name}" if row.rival else row.rival_name,
-        f"{row.value:.3g} ×" if is_ratio and row.value is not None else "",
+        f"{_rounded(row.value, 3)} ×" if is_ratio and row.value is not None else "",
         str(row.goal) if row.goal else "",
         WORDS[row.is_reached],
     )
@@ -41,5 +41,10 @@ def shown(samples: Samples, unit: str) -> str:
     for name, scale in SCALES.get(unit, ((unit, 1.0),)):  # noqa: B007 - the last one is for what is smaller
         if abs(samples.median) >= scale:
             break
-    spread = f" ±{samples.spread / scale:.2g}" if len(samples.values) > 1 else ""
-    return f"{samples.median / scale:.3g}{spread} {name}".strip()
+    spread = f" ±{_rounded(samples.spread / scale, 2)}" if len(samples.values) > 1 else ""
+    return f"{_rounded(samples.median / scale, 3)}{spread} {name}".strip()
+
+
+def _rounded(value: float, digits: int) -> str:
+    """So many digits that say something, and no exponent."""
+    return f"{float(f'{value:.{digits}g}'):,g}"

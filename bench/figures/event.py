@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bench import trees
 from bench.daemon import Daemon
-from bench.place import Place
+from bench.place import SETTLES_S, Place
 from bench.row import Goal, Row, against
 from bench.samples import Samples
 from bench.site import Site
@@ -31,10 +31,11 @@ def rows(place: Place) -> Iterator[Row]:
 class Changing:
     """A daemon whose tree is changed now and then, one manifest at a time."""
 
-    def __init__(self, place: Place, site: Site, daemon: Daemon) -> None:
+    def __init__(self, place: Place, site: Site, daemon: Daemon, rests_s: float = SETTLES_S) -> None:
         self._place = place
         self._site = site
         self._daemon = daemon
+        self._rests_s = 0.0 if place.is_brief else rests_s
         self._seen: list[tuple[float, float]] = []
 
     def change(self, version: int, *, counts: bool = True) -> None:
@@ -50,7 +51,8 @@ class Changing:
         _, now_s = self._daemon.until_passes(before + 1)
         if counts:
             self._seen.append((now_s - before_s, (now.submitted_ns[0] - began_ns) / 1e9))
-        self._place.settle(self._daemon)
+        self._daemon.until_at_rest()
+        time.sleep(self._rests_s)
 
     def passes(self) -> Samples:
         """Seconds of all passes that a change took."""
