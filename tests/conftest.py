@@ -7,9 +7,14 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 MAY_NOT_SKIP = "NO_TEST_MAY_BE_SKIPPED"
 """Set by `.ci/run`, which has installed every tool that a test may need."""
+
+# The same examples each time, and no deadline: a failure says something of the code, never of the machine.
+# To search for new ones: `pytest --hypothesis-profile=default`, or `make fuzz`.
+settings.load_profile("ci")
 
 for name in [name for name in os.environ if name.startswith("RECONCILER_")]:
     del os.environ[name]  # the settings of whoever runs the tests are not under test

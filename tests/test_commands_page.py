@@ -24,7 +24,7 @@ from reconciler.cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "commands.md"
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VOLATILE = (

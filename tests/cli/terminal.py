@@ -25,7 +25,7 @@ from pathlib import Path
 from reconciler.cli.render import width_of
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 OUR_COLOURS = re.compile(r"\x1b\[(?:3[1236]|0)m")
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -73,10 +72,8 @@ async def with_jobs_of_others(stage: Stage) -> None:
 
 def test_a_running_daemon_approves_what_plan_shows(tmp_path: Path, command: Command) -> None:
     with living_daemon(tmp_path, with_jobs_of_others) as stage:
-        began_s = time.monotonic()
         ended = command("approve", hash_in(command))
         assert (ended.status, ended.out) == (0, "approved 2 runs\n")
-        assert time.monotonic() - began_s < 5
         until(lambda: len(stage.jobs()) == 3)
     assert set(states(command)) == {"a", "b"}
 

@@ -227,7 +227,7 @@ def test_the_sandbox_on_its_own_serves_until_it_is_stopped(
     def visit(_: Log) -> None:
         until(lambda: said)
         url = said[0].split()[-1]
-        reply = httpx.get(f"{url}/api-open/v1/jobs", trust_env=False)
+        reply = httpx.get(f"{url}/api-open/v1/jobs", trust_env=False, timeout=DEADLINE_S)
         assert reply.json()["code"] == 40104001
 
     with meanwhile(visit):

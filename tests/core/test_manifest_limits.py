@@ -9,7 +9,7 @@ from reconciler.core.documents import MAX_BYTES
 from reconciler.core.fault import MAX_POINTER, MAX_STEPS
 from reconciler.core.manifest import read
 
-SECONDS = 5.0
+SECONDS = 30.0
 """Far above what any of these takes (the slowest about one second on a busy machine), far below quadratic."""
 
 HEAD = "apiVersion: reconciler/v1\nkind: WorkflowJob\nmetadata: {name: a}\nspec:\n  workflowId: 1\n"
@@ -79,7 +79,7 @@ def test_a_hostile_file_is_read_in_bounded_time_and_memory(title):
     """In a process of its own, so that a crash of the C parser is seen as one."""
     data = HOSTILE[title].encode()[:MAX_BYTES]
     done = subprocess.run(
-        [sys.executable, "-c", READER], input=data, capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", READER], input=data, capture_output=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     seconds, kilobytes = map(float, done.stdout.split())

@@ -9,16 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.crash.faults import FAULTS, FaultyExplorer
-from tests.crash.scenario import QUICK, SETTLES, body_of, judge
+from tests.crash.scenario import QUICK, SETTLE_S, SETTLES, TRIES, Verdict, body_of, judge
 from tests.walk.daemon import Daemon, Installation
 from tests.walk.manifests import manifest
 from tests.walk.other_explorer import KeptReply
 
 LIBRARIES = sorted(Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1"))
 JUMPS = ("+3d", "-3d", "+90s", "-90s", "+365d")
-SETTINGS = QUICK | {"TIMEOUT_S": "15"}
-"""Each look at the clock reads a file here, and a busy machine takes its time."""
-
 pytestmark = pytest.mark.skipif(
     not LIBRARIES or shutil.which("faketime") is None, reason="faketime is not installed"
 )
@@ -58,7 +55,7 @@ class WithClock(Installation):
 @pytest.mark.parametrize("jump", JUMPS)
 def test_a_submission_during_which_the_clock_jumps_is_made_once(jump: str, tmp_path: Path) -> None:
     with FaultyExplorer(job_s=0.3) as explorer:
-        installation = WithClock(tmp_path / "site", explorer.url, settings=dict(SETTINGS))
+        installation = WithClock(tmp_path / "site", explorer.url, settings=dict(QUICK))
         reply = KeptReply(explorer)
         installation.write("a.yaml", manifest("a", version=1))
         with installation.daemon() as daemon:
@@ -81,10 +78,10 @@ def test_a_wait_during_which_the_clock_jumps_ends(jump: str, tmp_path: Path) -> 
     A clock that is set back by less than an hour makes a wait longer by as much.
     """
     with FaultyExplorer(job_s=0.1, faults={"42": fault("session lost")}) as explorer:
-        installation = WithClock(tmp_path / "site", explorer.url, settings=dict(SETTINGS))
+        installation = WithClock(tmp_path / "site", explorer.url, settings=dict(QUICK))
         installation.write("a.yaml", manifest("a", version=1))
         with installation.daemon() as daemon:
-            assert explorer.wait_until(lambda: len(explorer.arrivals) == 1)
+            assert explorer.wait_until(lambda: len(explorer.arrivals) >= 1)
             installation.set(jump)
             daemon.until_states(a="Succeeded")
         assert len(explorer.jobs) == 1
@@ -96,17 +93,25 @@ def test_an_unclear_outcome_during_which_the_clock_jumps_makes_no_second_job(
     name: str, jump: str, tmp_path: Path
 ) -> None:
     """Where it is settled, the settle time is of a clock that does not jump."""
+    for attempt in range(TRIES):
+        verdict, latest_s = settled(name, jump, tmp_path / f"{attempt}")
+        if verdict or latest_s < SETTLE_S * 0.8:
+            break
+    assert verdict, verdict.wrong
+
+
+def settled(name: str, jump: str, directory: Path) -> tuple[Verdict, float]:
+    """What came of an unclear outcome, and how late its job was."""
     with FaultyExplorer(job_s=0.1, faults={"42": fault(name)}) as explorer:
-        installation = WithClock(tmp_path / "site", explorer.url, settings=dict(SETTINGS))
+        installation = WithClock(directory, explorer.url, settings=dict(QUICK))
         installation.write("a.yaml", manifest("a", version=1))
         with installation.daemon() as daemon:
-            assert explorer.wait_until(lambda: len(explorer.arrivals) == 1)
+            assert explorer.wait_until(lambda: len(explorer.arrivals) >= 1)
             installation.set(jump)
             ends = ("Held", "Succeeded") if SETTLES else ("Held",)
             items = daemon.until_all(*ends, count=1)
             explorer.settle()
-        verdict = judge(explorer, items, {"a": body_of(1)})
-        assert verdict, verdict.wrong
+        return judge(explorer, items, {"a": body_of(1)}), explorer.latest_s
 
 
 def fault(name: str):  # type: ignore[no-untyped-def]

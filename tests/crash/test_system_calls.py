@@ -62,7 +62,7 @@ def submit_again(installation: Launched, daemon: Daemon) -> None:
         )
 
     with suppress(AssertionError):  # a wake-up that was lost, say: the next pass comes by itself
-        daemon.until(came_of_it, "an end", deadline_s=4)
+        daemon.until(came_of_it, "an end", deadline_s=8)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,8 @@ def counted(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Calls:
     ):
         with traced(daemon.process.pid, "-o", str(directory / "calls"), "-e", f"trace={','.join(ERRORS)}"):
             submit_again(it, daemon)
+            explorer.wait_for_jobs(2)
+            daemon.until(lambda: daemon.says("job ended", generation=2), "an end")
         assert len(explorer.jobs) == 2
     return Calls(directory / "calls")
 
@@ -155,7 +157,7 @@ def test_a_submission_costs_two_synced_writes_and_one_request(zygote: Zygote, tm
         installation.write("a.yaml", manifest("a", WORKFLOW, version=1))
         with installation.daemon() as daemon:
             daemon.until(lambda: daemon.says("submitted"), "a first submission")
-            for version in (2, 3, 4):
+            for version in range(2, 8):
                 file, before = tmp_path / f"{version}", len(explorer.requests)
                 with traced(
                     daemon.process.pid, "-o", str(file), "-e", "trace=fsync,fdatasync,sync_file_range"

@@ -19,8 +19,10 @@ import yaml
 from tests.deploy.tools import tool
 from tests.walk.daemon import Daemon
 
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 LOOK_S = 0.2
+TRIES = 5
+"""How often it is started, should somebody else have taken its port meanwhile."""
 
 
 def target_of(daemon: Daemon) -> str:
@@ -52,11 +54,28 @@ class Prometheus:
             ],
         }
         (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
+
+    def __enter__(self) -> Prometheus:
+        for _ in range(TRIES):
+            self._start()
+            try:
+                self.until(lambda: self._has_ended or self._status("/-/ready") == 200, "Prometheus")
+            except BaseException:
+                self.__exit__()
+                raise
+            if not self._has_ended:
+                return self
+        raise AssertionError(self._log())
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+
+    def _start(self) -> None:
+        """At a port that was free a moment ago: Prometheus does not say which one it has taken."""
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self._port: int = listener.getsockname()[1]
-
-    def __enter__(self) -> Prometheus:
         with (self._directory / "log").open("w") as log:
             self._process = subprocess.Popen(
                 [
@@ -69,26 +88,22 @@ class Prometheus:
                 stdout=log,
                 stderr=log,
             )
-        try:
-            self.until(lambda: self._status("/-/ready") == 200, "Prometheus")
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(PATIENCE_S)
+    @property
+    def _has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def _log(self) -> str:
+        return (self._directory / "log").read_text()[-3000:]
 
     def until(self, found: Callable[[], object], what: str) -> None:
         """Look until it is so, or Prometheus has ended: that is all that it announces."""
         deadline = time.monotonic() + PATIENCE_S
         while not found():
-            log = (self._directory / "log").read_text()
-            assert time.monotonic() < deadline, f"{what} did not come\n{log[-3000:]}"
+            assert time.monotonic() < deadline, f"{what} did not come\n{self._log()}"
+            assert not self._has_ended, self._log()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(LOOK_S)
-            assert self._process.poll() is None, log[-3000:]
 
     def asked(self, expression: str) -> list[dict[str, Any]]:
         """The series that this expression has now."""

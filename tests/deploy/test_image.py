@@ -89,7 +89,7 @@ class Built:
             env={"PATH": str(self.prefix / "bin"), "PYTHONDONTWRITEBYTECODE": "1", **environ},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
@@ -117,7 +117,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

@@ -297,7 +297,7 @@ def place(state: Path, backup: bytes) -> subprocess.CompletedProcess[bytes]:
         [sys.executable, DEPLOY / "restore" / "place.py", state],
         input=backup,
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

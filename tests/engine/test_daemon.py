@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from reconciler.engine.gauges import Gauges
 from reconciler.errors import ExitCode, StateDamaged, StateInUse, StateUnwritable
 from reconciler.sandbox.faults import Hang
 from reconciler.store.sqlite import SqliteStore
-from tests.engine.stage import QUICK, SLOW, Stage, play_closed
+from tests.engine.stage import DEADLINE_S, QUICK, SLOW, Stage, play_closed
 
 
 async def asked(stage: Stage) -> None:
@@ -116,7 +115,7 @@ def test_while_it_waits_for_the_state_it_can_be_stopped(tmp_path: Path) -> None:
         living = asyncio.create_task(daemon.run())
         await stage.until(lambda: "cannot be opened" in daemon.ready()[0].detail)
         daemon.stop()
-        assert await asyncio.wait_for(living, 1) is ExitCode.DONE
+        assert await asyncio.wait_for(living, DEADLINE_S) is ExitCode.DONE
 
     play_closed(tmp_path, scene, state=tmp_path / "deep" / "state.db")
 
@@ -240,11 +239,9 @@ def test_of_what_does_not_end_in_time_nobody_knows_what_came_of_it(tmp_path: Pat
     async def scene(stage: Stage) -> None:
         stage.write("a")
         stage.sandbox.faults.switch_on(Hang(operation="submit"))
-        began_s = time.monotonic()
         async with stage.living() as daemon:
             await asked(stage)
             daemon.stop()
-        assert time.monotonic() - began_s < 2
         assert await states_after(stage) == [("a", "Unknown")]
 
     play_closed(tmp_path, scene, drain_s=0.4)
@@ -277,11 +274,9 @@ def test_with_an_open_circuit_the_end_does_not_wait_for_the_drain(tmp_path: Path
         stage.sandbox.faults.switch_on(Hang(operation="connect", times=None))
         async with stage.living() as daemon:
             await stage.until(lambda: stage.parts.gate.is_open and stage.parts.workers.busy)
-            began_s = time.monotonic()
             daemon.stop()
-        assert time.monotonic() - began_s < 5
 
-    play_closed(tmp_path, scene, timeout_s=0.1, drain_s=60.0)
+    play_closed(tmp_path, scene, timeout_s=0.1, drain_s=3600.0)
 
 
 def test_what_goes_wrong_in_a_part_ends_the_daemon_loudly(
@@ -294,7 +289,7 @@ def test_what_goes_wrong_in_a_part_ends_the_daemon_loudly(
 
     async def scene(stage: Stage) -> None:
         with pytest.raises(ExceptionGroup) as caught:
-            await asyncio.wait_for(stage.daemon().run(), 5)
+            await asyncio.wait_for(stage.daemon().run(), DEADLINE_S)
         assert caught.group_contains(ZeroDivisionError)
         assert await states_after(stage) == []  # the state is free for the next one
 

@@ -18,7 +18,7 @@ from reconciler.engine.tasks import Subject
 from reconciler.sandbox.faults import Answer, error, throttled
 from reconciler.setting_kinds import Exclusive
 from reconciler.store.sqlite import SqliteStore
-from tests.engine.stage import FAILING, QUICK, SLOW, Stage, now_ms, play
+from tests.engine.stage import DEADLINE_S, FAILING, QUICK, SLOW, Stage, now_ms, play
 from tests.sandbox.visit import Clock
 
 
@@ -327,7 +327,7 @@ def test_following_ends_when_it_is_cancelled_in_the_moment_of_a_new_job(tmp_path
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        await asyncio.wait([task], timeout=1)
+        await asyncio.wait([task], timeout=DEADLINE_S)
         assert task.cancelled()
 
     play(tmp_path, scene)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,11 +25,9 @@ NOWHERE = "http://127.0.0.1:1"
 
 
 async def answered(stage: Stage, kind: str, **arguments: object) -> tuple[bool, str]:
-    """What the daemon answers to this wish, within a second."""
-    began_s = time.monotonic()
+    """What the daemon answers to this wish, without waiting for a resync."""
     number = ask(stage.settings.state, kind, arguments, now_ms())
     answer: tuple[bool, str] = await stage.until(lambda: answer_to(stage.settings.state, number))
-    assert time.monotonic() - began_s < 3
     return answer
 
 
@@ -378,7 +375,7 @@ def test_a_probe_finds_that_explorer_answers_again_and_everything_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)  # the probe comes after a second
-    monkeypatch.setattr(module, "random", SimpleNamespace(random=lambda: 0.99))  # and listings after ten
+    monkeypatch.setattr(module, "random", SimpleNamespace(random=lambda: 360.0))  # and listings in an hour
 
     async def scene(stage: Stage) -> None:
         await stage.explorer.jobs(None)
@@ -391,9 +388,7 @@ def test_a_probe_finds_that_explorer_answers_again_and_everything_goes_on(
             async with stage.living():
                 await stage.until(lambda: (True,) in stage.told.of("circuit_open"))
                 await stage.until(lambda: not stage.parts.gate.is_open)
-                closed_s = time.monotonic()
                 await stage.until(lambda: len(stage.jobs()) == 5)
-                assert time.monotonic() - closed_s < 5
         events = [line["event"] for line in logs]
         assert "circuit open: Explorer does not answer, so nothing but a probe is sent" in events
         assert "circuit closed: Explorer answers again" in events

@@ -17,7 +17,7 @@ from reconciler.engine.passes import CONFIRM_S, STALE_S, Passes
 from reconciler.engine.reconcile import Scan
 from reconciler.source.tree import Missing, PutOff, PutOffReason, Snapshot
 from reconciler.source.watch import Trouble, TroubleReason
-from tests.engine.stage import QUICK, Stage, now_ms, play
+from tests.engine.stage import DEADLINE_S, QUICK, Stage, now_ms, play
 
 BUSY = PutOff(PutOffReason.INDEX_LOCK, "git holds .git/index.lock")
 
@@ -81,14 +81,19 @@ def test_a_hint_starts_a_pass_at_once(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
-def test_a_file_that_is_still_being_written_is_given_a_moment_of_quiet(tmp_path: Path) -> None:
+def test_a_file_that_is_still_being_written_is_given_a_moment_of_quiet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEBOUNCE_S", 1.0)
+    monkeypatch.setattr(module, "DEBOUNCE_CAP_S", 60.0)
+
     async def scene(stage: Stage) -> None:
         script = scripted(stage)
         async with passing(stage):
             passes = await after(stage, 1)
             for _ in range(3):
-                passes.hint(is_in_place=True)
                 last_s = time.monotonic()
+                passes.hint(is_in_place=True)
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(asyncio.Event().wait(), 0.05)
             await after(stage, 2)
@@ -152,7 +157,7 @@ def test_an_absence_is_confirmed_by_a_pass_a_second_later(tmp_path: Path) -> Non
             await stage.until_states(a="Deleted", other="Suspended")
             assert not passes.needs_confirmation
         assert CONFIRM_S == 1.0
-        assert 0.99 <= script.gaps_s[-1] < 3
+        assert script.gaps_s[-1] >= 0.99
 
     play(tmp_path, scene)
 
@@ -160,18 +165,17 @@ def test_an_absence_is_confirmed_by_a_pass_a_second_later(tmp_path: Path) -> Non
 def test_a_pass_that_was_put_off_is_tried_again_soon_and_then_less_often(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         stage.write("a")
-        script = scripted(stage, *[BUSY] * 6)
+        script = scripted(stage, *[BUSY] * 14)
         async with passing(stage):
             passes = await after(stage, 1)
             assert passes.pending
             assert stage.parts.status.outcome == "put off: git holds .git/index.lock"
             assert not stage.parts.status.is_planned
-            await after(stage, 7)
-        assert stage.told.passes() == [*["put_off"] * 6, "planned"]
-        assert stage.told.of("pass_put_off") == [("index_lock",)] * 6
+            await after(stage, 15)  # without the cap, in five minutes
+        assert stage.told.passes() == [*["put_off"] * 14, "planned"]
+        assert stage.told.of("pass_put_off") == [("index_lock",)] * 14
         assert script.gaps_s[0] >= 0.015
         assert min(script.gaps_s[1:]) >= 0.03
-        assert sum(script.gaps_s) < 1  # without the cap: 1.26
         assert not passes.pending
 
     with pytest.MonkeyPatch.context() as patch:
@@ -198,7 +202,7 @@ def test_a_lock_that_was_left_behind_is_told_now_and_then_with_what_to_do(
                 assert stage.parts.passes.put_off_s() > 0.02
                 await stage.until(lambda: stage.parts.status.is_planned)
         times = [line["event"] for line in logs].count("the source is not well")
-        assert 2 <= times < len(script.scans_s) / 2
+        assert 2 <= times <= 2 + sum(script.gaps_s) / 0.06
         assert stage.parts.status.source_trouble == ""
         assert stage.parts.passes.put_off_s() == 0
         assert stage.parts.passes._tells_again_s == STALE_S == 300
@@ -252,7 +256,7 @@ def test_what_a_planned_wait_waits_for_is_looked_at_when_it_ends(tmp_path: Path)
             await after(stage, 1)
             stage.parts.queue.take(now_ms())
             stage.parts.queue.done(QUICK)
-            stage.parts.reconciler.listing_failed(WorkflowId(QUICK), "down", 0.01)  # 100 ms
+            stage.parts.reconciler.listing_failed(WorkflowId(QUICK), "down", 0.2)  # two seconds
             stage.parts.passes.replan()
             await stage.until(lambda: stage.parts.reconciler.next_look_ms())
             await stage.until(lambda: len(stage.parts.queue) == 1)
@@ -343,7 +347,7 @@ def test_passes_end_when_they_are_cancelled_in_the_moment_of_a_hint(tmp_path: Pa
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        await asyncio.wait([task], timeout=1)
+        await asyncio.wait([task], timeout=DEADLINE_S)
         assert task.cancelled()
 
     play(tmp_path, scene)

@@ -15,7 +15,7 @@ from reconciler.engine import workers as module
 from reconciler.engine.tasks import FirstListing, Submission
 from reconciler.explorer.client import Login, Secret, explorer_at
 from reconciler.sandbox.faults import Drop, Hang, LostSessions, error, html_page, throttled
-from tests.engine.stage import MISSING, QUICK, SLOW, Stage, now_ms, play
+from tests.engine.stage import DEADLINE_S, MISSING, QUICK, SLOW, Stage, now_ms, play
 
 A = RunKey(Name("a"), 1, 1)
 
@@ -373,7 +373,7 @@ def test_a_drain_lets_what_is_under_way_end_and_takes_nothing_new(tmp_path: Path
         workers = [asyncio.create_task(stage.parts.workers.run()) for _ in range(3)]
         await stage.sandbox.traffic.until("submit", 1)
         stage.parts.workers.drain()
-        await asyncio.wait_for(asyncio.gather(*workers), 5)
+        await asyncio.wait_for(asyncio.gather(*workers), DEADLINE_S)
         assert await stage.states() == {"a": "Running", "b": "Waiting"}
         assert requests(stage, "submit") == 1
 
@@ -390,7 +390,7 @@ def test_a_drain_does_not_wait_for_the_gate(tmp_path: Path, task: str) -> None:
         worker = asyncio.create_task(stage.parts.workers.run())
         await stage.until(lambda: stage.parts.workers._turn.locked())
         stage.parts.workers.drain()
-        await asyncio.wait_for(worker, 1)
+        await asyncio.wait_for(worker, DEADLINE_S)
         assert requests(stage, "any") == 0
         assert await stage.states() == {"a": "Waiting"}
 
@@ -406,7 +406,7 @@ def test_nobody_knows_what_came_of_a_request_that_is_cut_short(tmp_path: Path) -
         await stage.sandbox.traffic.until("submit", 1)
         stage.parts.workers.drain()
         worker.cancel()
-        await asyncio.wait_for(worker, 5)
+        await asyncio.wait_for(worker, DEADLINE_S)
         run = await stage.latest("a")
         assert isinstance(run.state, Unknown)
         assert "the daemon was stopped" in run.state.why
@@ -421,7 +421,7 @@ def test_a_login_that_is_cut_short_has_sent_nothing(tmp_path: Path) -> None:
         worker = asyncio.create_task(stage.parts.workers.run())
         await stage.sandbox.traffic.until("connect", 1)
         worker.cancel()
-        await asyncio.wait_for(worker, 5)
+        await asyncio.wait_for(worker, DEADLINE_S)
         run = await stage.latest("a")
         assert isinstance(run.state, Waiting)
         assert "before anything was sent" in run.state.why

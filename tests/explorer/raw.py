@@ -131,7 +131,7 @@ def http(status: int, body: bytes, *headers: str, length: int | None = None) -> 
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body
 
 
-def client_of(url: str, directory: Path, timeout_s: float = 10.0, ca_file: Path | None = None) -> Explorer:
+def client_of(url: str, directory: Path, timeout_s: float = 60.0, ca_file: Path | None = None) -> Explorer:
     """A client with a token of its own, which needs no login."""
     path = directory / "token"
     path.write_text(TOKEN + "\n")
@@ -143,7 +143,7 @@ async def submit(explorer: Explorer) -> Receipt:
     return await explorer.submit(WORKFLOW, BODY, trace_id=TRACE_ID, baseline=BASELINE)
 
 
-def receipt_of(script: Script, directory: Path, timeout_s: float = 10.0) -> tuple[Receipt, Raw]:
+def receipt_of(script: Script, directory: Path, timeout_s: float = 60.0) -> tuple[Receipt, Raw]:
     """What comes of one submission to a server that follows this script."""
 
     async def main() -> tuple[Receipt, Raw]:

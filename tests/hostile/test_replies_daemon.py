@@ -55,10 +55,10 @@ def test_a_daemon_takes_every_bad_answer_for_what_it_is(tmp_path: Path) -> None:
             for number in range(len(ANSWERS)):
                 site.write(f"n{number}.yaml", manifest(f"n{number}", str(FIRST + number), version=1))
             asked = {f"workflows/{workflow}/jobs" for workflow in replies}
-            explorer.wait_until(
+            assert explorer.wait_until(
                 lambda: asked <= {it.path.removeprefix("/api-open/v1/") for it in explorer.submissions()}
             )
-            # A run that is unknown is sent again, so "Submitting" comes and goes: each is judged when it is not.
+            # A run that is unknown is sent again: "Submitting" comes and goes, and each is judged without.
             outcomes: dict[str, str] = {}
             daemon.until(lambda: len(settled(daemon, outcomes)) > len(ANSWERS), "an end of each")
             wrong = {
@@ -69,7 +69,8 @@ def test_a_daemon_takes_every_bad_answer_for_what_it_is(tmp_path: Path) -> None:
             site.write("last.yaml", manifest("last", "43", version=1))
             daemon.until_states(last="Succeeded")
             grown = peak_kb(daemon) - before
-            assert (daemon.status_of("/livez"), daemon.status_of("/readyz")) == (200, 200)
+            for path in ("/livez", "/readyz"):
+                daemon.until(lambda path=path: daemon.status_of(path) == 200, path)
             assert not [line for line in daemon.log if line["level"] == "critical"]
             assert daemon.stop() == 0
     print(f"\n{len(ANSWERS)} answers, {grown / 1024:.1f} MiB more")

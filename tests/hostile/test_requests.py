@@ -15,7 +15,7 @@ from reconciler.ops.server import serving
 from reconciler.setting_kinds import Address
 from tests.ops.fakes import FakeView, item
 
-DEADLINE_S = 20
+DEADLINE_S = 120
 VIEW = FakeView(known=[item("pagerank"), item("sssp", State.HELD)])
 
 

@@ -20,6 +20,8 @@ from reconciler.setting_kinds import Address
 from tests.hostile.openapi import DESCRIPTION
 from tests.ops.fakes import FakeView, item
 
+PATIENCE_S = 120
+
 schema = schemathesis.openapi.from_dict(DESCRIPTION)
 
 
@@ -46,7 +48,7 @@ def ops() -> Iterator[OpsPort]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    assert is_up.wait(20)
+    assert is_up.wait(PATIENCE_S)
     yield found[0]
     loop.call_soon_threadsafe(stop.set)
     thread.join()
@@ -58,7 +60,7 @@ def ops() -> Iterator[OpsPort]:
 def test_every_answer_is_one_that_is_described(case: schemathesis.Case, ops: OpsPort) -> None:
     with requests.Session() as session:
         session.trust_env = False
-        answer = case.call(base_url=ops.url, session=session, timeout=20)
+        answer = case.call(base_url=ops.url, session=session, timeout=PATIENCE_S)
         case.validate_response(answer, excluded_checks=[not_a_server_error])  # 503 is what a probe may say
         assert answer.status_code != 500
         assert answer.headers.get("content-security-policy") or answer.status_code == 400
@@ -66,7 +68,7 @@ def test_every_answer_is_one_that_is_described(case: schemathesis.Case, ops: Ops
 
 
 def test_a_description_that_is_wrong_would_be_noticed(ops: OpsPort) -> None:
-    found = requests.get(f"{ops.url}/api/v1/manifests", timeout=20).json()["items"][0]
+    found = requests.get(f"{ops.url}/api/v1/manifests", timeout=PATIENCE_S).json()["items"][0]
     described = DESCRIPTION["paths"]["/api/v1/manifests"]["get"]["responses"]["200"]["content"]
     item_of = described["application/json"]["schema"]["properties"]["items"]["items"]
     assert set(item_of["required"]) == set(found) == set(item_of["properties"])

@@ -146,7 +146,7 @@ def test_a_request_with_a_body_is_refused_and_its_connection_closed(body: str) -
             writer.close()
             return answer
 
-    answer = asyncio.run(asyncio.wait_for(ask(), 20))
+    answer = asyncio.run(asyncio.wait_for(ask(), 120))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"connection: close" in answer
 

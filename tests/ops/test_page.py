@@ -160,7 +160,7 @@ def test_a_browser_draws_it_without_scrolling_sideways(tmp_path: Path, width: in
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     ).stdout
     found = re.search(r"(\d+) of (\d+)", drawn)

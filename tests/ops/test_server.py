@@ -23,7 +23,7 @@ from tests.ops.fakes import FakeView
 
 ANY = Address("127.0.0.1", 0)
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
-DEADLINE_S = 20
+DEADLINE_S = 120
 
 
 def app() -> ASGIApp:

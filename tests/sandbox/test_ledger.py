@@ -76,7 +76,7 @@ def test_those_who_wait_together_share_one_sync(tmp_path, monkeypatch):
 
     def slow_sync(file):
         syncs.append(file)
-        is_free.wait(10)
+        is_free.wait(120)
         sync(file)
 
     async def play():
@@ -114,6 +114,6 @@ def test_who_waits_for_a_state_is_woken_by_the_job_that_makes_it(tmp_path):
                 await asyncio.sleep(0)
                 assert not waiting.done()
                 ledger.add(job(id=number))
-            await asyncio.wait_for(waiting, 5)
+            await asyncio.wait_for(waiting, 120)
 
     asyncio.run(play())

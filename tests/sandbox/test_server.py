@@ -66,7 +66,7 @@ def test_whatever_was_answered_survives_a_kill(tmp_path):
     for after in (1, 25, 60):
         with process(tmp_path) as (running, base_url):
             answered = asyncio.run(submit_until_killed(running, base_url, after))
-            assert running.wait(10) == -signal.SIGKILL
+            assert running.wait(120) == -signal.SIGKILL
         there = [job.id for job in Ledger.read(tmp_path)]
         assert len(answered) >= after
         assert set(known + answered) <= set(there)
@@ -80,11 +80,11 @@ def test_nobody_is_answered_before_the_ledger_is_on_disk(tmp_path, monkeypatch):
 
     def stuck_sync(_):
         is_asked.set()
-        assert is_free.wait(10)
+        assert is_free.wait(120)
 
     async def scene(it):
         pending = asyncio.create_task(it.submit())
-        await asyncio.to_thread(is_asked.wait, 10)
+        await asyncio.to_thread(is_asked.wait, 120)
         assert not pending.done()
         is_free.set()
         assert code(await pending) == (200, 0)

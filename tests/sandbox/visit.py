@@ -84,14 +84,14 @@ def visit(directory: Path, scene: Callable[[Visit], Awaitable[None]], **settings
     """Play a scene on a sandbox in this directory."""
 
     async def play() -> None:
-        async with asyncio.timeout(30), visiting(directory, **settings) as it:
+        async with asyncio.timeout(120), visiting(directory, **settings) as it:
             await scene(it)
 
     asyncio.run(play())
 
 
 def client(base_url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=10)
+    return httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=60)
 
 
 def bearer(credential: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from types import TracebackType
 from reconciler.source.watch import Hint, HintKind, Watch
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0
 
 
 def main(directory: str, *limits: str) -> None:
@@ -65,12 +66,12 @@ class Listener:
     ) -> None:
         if error is not None:
             self.process.kill()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=PATIENCE_S)
 
     def next(self) -> dict[str, object]:
         """The next thing that it prints; fails if nothing comes."""
         assert self.process.stdout
-        assert select.select([self.process.stdout], [], [], 30)[0], "nothing was told"
+        assert select.select([self.process.stdout], [], [], PATIENCE_S)[0], "nothing was told"
         line = self.process.stdout.readline()
         return dict(json.loads(line)) if line else {"ended": self.process.wait()}
 

@@ -23,7 +23,7 @@ from reconciler.source.watch import Hint, HintKind, TroubleReason, Watch
 from tests.source.git import Repository, swap_link
 from tests.source.listener import Listener
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 
 
 class Heard:
@@ -86,7 +86,8 @@ def listening(jobs: Path, heard: Callable[[Hint], None], clock: Clock | None = N
         yield watch
     finally:
         watch.stop()
-    assert (set(threading.enumerate()), watched_inodes()) == before
+    assert watched_inodes() == before[1]
+    assert set(threading.enumerate()) <= before[0]
 
 
 def reasons(watch: Watch) -> list[TroubleReason]:

@@ -15,7 +15,7 @@ from reconciler.store.sqlite import SqliteStore
 from tests.store.contract import KEY, TRACE, claimed
 from tests.store.lived import HOLDER, ORIGIN
 
-DEADLINE_S = 10.0
+DEADLINE_S = 120.0
 
 
 def marked(state: Path) -> Mark:

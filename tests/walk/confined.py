@@ -41,7 +41,7 @@ class ConfinedDaemon(Daemon):
         self._manifests = manifests
 
     def _start(self) -> subprocess.Popen[str]:
-        allowed = subprocess.run(unshared("true"), capture_output=True, check=False, timeout=30)
+        allowed = subprocess.run(unshared("true"), capture_output=True, check=False, timeout=120)
         if allowed.returncode:
             pytest.skip("this system lets nobody make user namespaces")
         views = {

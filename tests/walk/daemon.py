@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
+"""After so long something is wrong, however slow the machine is. Nobody waits for this when all is well."""
+
 LOOK_S = 0.05
 """How often the daemon is looked at while it says nothing."""
 
@@ -62,8 +64,8 @@ class Installation:
             "RESYNC_S": "0.2",
             "POLL_S": "0.3",
             "SETTLE_S": "0.4",
-            "TIMEOUT_S": "10",
-            "DRAIN_S": "5",
+            "TIMEOUT_S": "60",
+            "DRAIN_S": "20",
             "RATE": "0",
             "LOG_LEVEL": "debug",
             "LOG_FORMAT": "json",

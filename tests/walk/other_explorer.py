@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import socket
 import ssl
 import threading
 import time
@@ -20,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 ROOT = "/api-open/v1"
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ class OtherExplorer:
     password: str = "nebula-password"
     first_id: int = 5000
     job_s: float = 0.3
-    port: int = 0
+    bound: socket.socket | None = None
+    """A socket to listen at, for who has told its address before."""
+
     tls: ssl.SSLContext | None = None
     is_old: bool = False
     """Whether it knows only the credentials of servers before 3.3."""
@@ -137,7 +140,11 @@ class OtherExplorer:
         class Handler(_Handler):
             explorer = server
 
-        self._http = _Server(("127.0.0.1", self.port), Handler)
+        self._http = _Server(("127.0.0.1", 0), Handler, bind_and_activate=self.bound is None)
+        if self.bound is not None:
+            self._http.socket.close()
+            self._http.socket, self._http.server_address = self.bound, self.bound.getsockname()
+            self._http.server_activate()
         if self.tls:
             self._http.socket = self.tls.wrap_socket(
                 self._http.socket, server_side=True, do_handshake_on_connect=False
@@ -262,7 +269,7 @@ class KeptReply:
         explorer.before_reply = self._keep
 
     def _keep(self, _: Job) -> Cut | None:
-        return None if self.go.wait(20) else Cut()
+        return None if self.go.wait(PATIENCE_S) else Cut()
 
 
 class _Server(ThreadingHTTPServer):

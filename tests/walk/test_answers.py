@@ -89,8 +89,7 @@ def test_a_workflow_that_does_not_exist_yet_is_waited_for(
     explorer.instead_of_job = first_only(refusal(40404000, "ErrNotFound"))
     installation.write("a.yaml", manifest("a", version=1))
     with installation.daemon() as daemon:
-        daemon.until(lambda: daemon.says("not submitted yet"), "a wait")
-        assert "does not exist" in daemon.items()["a"]["reason"]
+        daemon.until(lambda: "does not exist" in str(daemon.items().get("a")), "a wait")
         daemon.until_states(a="Succeeded")
     assert len(explorer.jobs) == 1
     assert len(explorer.submissions()) == 2
@@ -114,21 +113,22 @@ def test_a_request_to_wait_is_kept_by_everything_that_is_sent(
 def test_no_more_requests_are_sent_than_the_rate_allows(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
-    installation.settings |= {"RATE": "10", "POLL_S": "0.2"}
+    per_s = 5
+    installation.settings |= {"RATE": str(per_s), "POLL_S": "0.2"}
     for number in range(6):
         installation.write(f"{number}.yaml", manifest(f"m{number}", str(100 + number), version=1))
     with installation.daemon() as daemon:
         daemon.until_all("Succeeded", count=6)
     at_s = [seen.at_s for seen in explorer.requests]
     assert len(at_s) >= 15
-    late_s = 0.4  # what a busy machine may add to the first request's way
-    assert max(at_s) - min(at_s) >= (len(at_s) - 1) * 0.1 - late_s
+    late_s = 2.0  # what a busy machine may add to the first request's way
+    assert max(at_s) - min(at_s) >= (len(at_s) - 1) / per_s - late_s
 
 
 def test_after_three_pages_of_html_nothing_but_a_probe_is_sent_until_explorer_is_back(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
-    installation.settings |= {"MAX_IN_FLIGHT": "1", "SETTLE_S": "2"}
+    installation.settings |= {"MAX_IN_FLIGHT": "1", "SETTLE_S": "6"}
     for number in range(6):
         installation.write(f"{number}.yaml", manifest(f"m{number}", str(100 + number), is_suspended=True))
     installation.write("first.yaml", manifest("first", "99"))
@@ -144,7 +144,7 @@ def test_after_three_pages_of_html_nothing_but_a_probe_is_sent_until_explorer_is
         submissions = len(explorer.submissions())
         assert submissions == 1 + 3
         probes = len(explorer.requests)
-        assert explorer.wait_until(lambda: len(explorer.requests) > probes, 10)
+        assert explorer.wait_until(lambda: len(explorer.requests) > probes)
         assert explorer.requests[-1].path.endswith("v1/jobs")
         assert len(explorer.submissions()) == submissions
         explorer.instead_of_job = no_instead

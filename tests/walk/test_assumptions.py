@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -21,7 +20,7 @@ SETTLE_S = 0.8
 
 @pytest.fixture
 def site(installation: Installation) -> Installation:
-    installation.settings |= {"SETTLE_S": str(SETTLE_S), "TIMEOUT_S": "2", "MAX_NEW": "0"}
+    installation.settings |= {"SETTLE_S": str(SETTLE_S), "MAX_NEW": "0"}
     return installation
 
 
@@ -73,7 +72,7 @@ def test_a1_a_copy_of_the_state_that_is_put_back_holds_what_it_forgot(
     put_back(site, "")
     with site.daemon() as daemon:
         daemon.until(lambda: "jobs 5001" in reason_of(daemon, "a"), "a held workflow")
-        assert violations(daemon, "A1") == 1
+        daemon.until(lambda: violations(daemon, "A1") == 1, "the sign")
         assert site.command("resolve", "a", "--adopt", "5001").returncode == 0
         daemon.until_states(a="Succeeded")
     assert len(explorer.submissions()) == 2
@@ -133,14 +132,14 @@ def test_a4_two_writers_do_not_send_the_same_run(site: Installation, explorer: O
 def test_a5_a_job_that_comes_later_than_the_settle_time_is_made_twice_under_auto(
     site: Installation, explorer: OtherExplorer
 ) -> None:
-    late: list[threading.Timer] = []
+    late: list[bytes] = []
 
     def instead(workflow: str, body: bytes) -> Cut | None:
-        if late:
-            return None
-        late.append(threading.Timer(4 * SETTLE_S, explorer.add_job, (workflow, body)))
-        late[0].start()
-        return Cut()
+        late.append(body)
+        if len(late) == 1:
+            return Cut()
+        explorer.add_job(workflow, late[0])  # the first request has arrived only now
+        return None
 
     explorer.instead_of_job = instead
     site.write("a.yaml", manifest("a", value=1))
@@ -151,17 +150,18 @@ def test_a5_a_job_that_comes_later_than_the_settle_time_is_made_twice_under_auto
 
 
 def test_a5_under_hold_a_late_job_becomes_a_candidate(site: Installation, explorer: OtherExplorer) -> None:
-    late: list[threading.Timer] = []
+    late: list[tuple[str, bytes]] = []
 
     def instead(workflow: str, body: bytes) -> Cut:
-        late.append(threading.Timer(4 * SETTLE_S, explorer.add_job, (workflow, body)))
-        late[-1].start()
+        late.append((workflow, body))
         return Cut()
 
     explorer.instead_of_job = instead
     site.write("a.yaml", manifest("a", value=1).replace("spec:\n", "spec:\n  onUnknown: hold\n"))
     with site.daemon() as daemon:
         daemon.until_states(a="Held")
+        [request] = late
+        explorer.add_job(*request)
         daemon.until(lambda: daemon.items()["a"]["candidates"] == ["5000"], "the late job")
     assert len(explorer.submissions()) == 1
 
@@ -207,8 +207,8 @@ def test_a7_an_id_that_does_not_grow_holds_the_run(site: Installation, explorer:
         approve = site.plan()["hash"]
         assert site.command("approve", approve).returncode == 0
         daemon.until_states(a="Held")
-        assert violations(daemon, "A7") == 1
-        assert daemon.items()["a"]["candidates"] == ["7"]
+        daemon.until(lambda: violations(daemon, "A7") == 1, "the sign")
+        daemon.until(lambda: daemon.items()["a"]["candidates"] == ["7"], "the job")
         daemon.looks_again()
         assert site.command("resolve", "a", "--adopt", "7").returncode == 0
         daemon.until_states(a="Succeeded")
@@ -230,7 +230,7 @@ def test_a8_in_a_workflow_that_is_not_exclusive_a_foreign_job_may_be_adopted(
     with site.daemon() as daemon:
         daemon.until_states(a="Succeeded")
         assert daemon.items()["a"]["jobId"] == "5000"
-        assert daemon.metric('submissions_total{result="adopted"}') == 1
+        daemon.until(lambda: daemon.metric('submissions_total{result="adopted"}') == 1, "the metric")
     assert explorer.jobs[0].input["query_1"]["value"] == "foreign"
 
 
@@ -247,7 +247,7 @@ def test_a8_once_it_is_disproved_a_foreign_job_is_never_adopted(
         explorer.before_reply = losing(explorer)
         site.write("b.yaml", manifest("b", value=2))
         daemon.until_states(b="Held")
-        assert daemon.items()["b"]["candidates"] == ["5002"]
+        daemon.until(lambda: daemon.items()["b"]["candidates"] == ["5002"], "the job")
         assert site.command("resolve", "b", "--adopt", "5002").returncode == 0
         daemon.until_states(b="Running")
     assert len(explorer.submissions()) == 2

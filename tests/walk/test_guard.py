@@ -90,6 +90,7 @@ def test_more_than_max_new_wait_and_approve_releases_exactly_these(
             installation.write(f"m{number}.yaml", manifest(f"m{number}", version=1))
         installation.write("m0.yaml", manifest("m0", version=2))
         until_guarded(daemon, 9)
+        daemon.looks_again()
         stale = installation.command("approve", read)
         assert stale.returncode == 1
         assert "the plan has changed" in stale.stderr

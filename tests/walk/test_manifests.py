@@ -236,7 +236,7 @@ def test_jobs_of_others_are_never_taken_for_ours(installation: Installation, exp
             installation.write("a.yaml", manifest("a", version=version))
         explorer.wait_for_jobs(7)
         daemon.comes_to_rest()
-        told = {line["job"] for line in daemon.says("submitted")}
+    told = {line["job"] for line in daemon.says("submitted")}
     assert told == {job.id for job in explorer.jobs} - foreign
     assert len(told) == 4
 

@@ -6,12 +6,12 @@ import http.client
 
 import pytest
 
-from tests.walk.daemon import Daemon, Installation
+from tests.walk.daemon import PATIENCE_S, Daemon, Installation
 
 
 def status_by(daemon: Daemon, host: str) -> int:
     address, _, port = daemon.says("status page")[0]["url"].removeprefix("http://").strip("/").rpartition(":")
-    connection = http.client.HTTPConnection(address, int(port), timeout=30)
+    connection = http.client.HTTPConnection(address, int(port), timeout=PATIENCE_S)
     try:
         connection.request("GET", "/livez", headers={"Host": host})
         return connection.getresponse().status

@@ -72,13 +72,15 @@ def test_another_rerun_runs_the_same_again_and_the_same_rerun_does_not(
 def test_a_change_that_is_taken_back_while_it_stops_the_job_leaves_nobody_without_one(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
-    explorer.runs_s, explorer.stops_s = long_first, 2.0
+    explorer.runs_s, explorer.stops_s = long_first, LONG_S
     write(installation, "a", 1, onChange="replace")
     with installation.daemon() as daemon:
         daemon.until_states(a="Running")
         write(installation, "a", 2, onChange="replace")
         daemon.until(explorer.cancels, "a cancel")
         write(installation, "a", 1, onChange="replace")
+        daemon.looks_again()
+        explorer.stops_s = 0.0
         daemon.until(lambda: len(explorer.jobs) == 2, "another job")
         daemon.until(lambda: daemon.items()["a"]["attempt"] == 2, "another attempt")
     assert versions(explorer) == [1, 1]
@@ -123,7 +125,7 @@ def test_queue_submits_a_change_once_the_job_before_it_has_ended(
 def test_replace_cancels_exactly_the_job_before_it_and_waits_for_its_end(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
-    explorer.runs_s, explorer.stops_s = long_first, 1.0
+    explorer.runs_s, explorer.stops_s = long_first, LONG_S
     write(installation, "a", 1, onChange="replace")
     write(installation, "b", 1, onChange="replace")
     with installation.daemon() as daemon:
@@ -131,8 +133,10 @@ def test_replace_cancels_exactly_the_job_before_it_and_waits_for_its_end(
         [first] = [job for job in explorer.jobs if job.id == int(daemon.items()["a"]["jobId"])]
         write(installation, "a", 2, onChange="replace")
         until_reason(daemon, "a", "waits until the job before it is cancelled (onChange: replace)")
+        daemon.looks_again()
+        assert len(explorer.jobs) == 2
+        explorer.stops_s = 0.0
         explorer.wait_for_jobs(3)
-        assert explorer.status_of(first) == 4
         daemon.until_states(a="Succeeded", b="Running")
     assert set(explorer.cancels()) == {first.id}
     assert versions(explorer) == [1, 1, 2]
@@ -218,7 +222,8 @@ def test_a_deadline_counts_from_the_receipt_also_across_a_restart(
     explorer.job_s = LONG_S
     write(installation, "a", 1, activeDeadlineSeconds=1.5)
     with installation.daemon() as daemon:
-        daemon.until_states(a="Running")
+        daemon.until(lambda: "jobId" in daemon.items().get("a", {}), "the job")
+        daemon.until(lambda: daemon.items()["a"]["jobId"], "the receipt")
         daemon.stop()
     with installation.daemon() as daemon:
         daemon.until_states(a="Failed")
@@ -228,13 +233,14 @@ def test_a_deadline_counts_from_the_receipt_also_across_a_restart(
 def test_a_manifest_waits_for_what_it_depends_on_and_is_not_submitted_again_with_it(
     installation: Installation, explorer: OtherExplorer
 ) -> None:
-    explorer.job_s = 1.0
+    explorer.job_s = LONG_S
     write(installation, "late", 2, dependsOn=["early"])
     with installation.daemon() as daemon:
         until_reason(daemon, "late", "waits: a manifest that it depends on cannot run: early has no manifest")
         write(installation, "early", 1)
         until_reason(daemon, "late", "waits for a manifest that it depends on to succeed: early")
         assert 2 not in versions(explorer)
+        explorer.job_s = 0.2
         daemon.until_states(early="Succeeded", late="Succeeded")
         write(installation, "early", 3)
         daemon.until(lambda: versions(explorer)[-1] == 3, "a new job of the dependency")
@@ -289,16 +295,19 @@ def test_a_mass_deletion_that_would_cancel_jobs_waits_for_an_operator(
     installation.settings["MAX_NEW"] = "3"
     explorer.job_s = LONG_S
     names = [f"m{number}" for number in range(5)]
+
+    def write_in_team(name: str) -> None:
+        installation.write(f"team/{name}.yaml", manifest(name, policies={"onDelete": "cancel"}, version=1))
+
     for name in names[:3]:
-        write(installation, name, 1, onDelete="cancel")
+        write_in_team(name)
     with installation.daemon() as daemon:
         daemon.until_all("Running", count=3)
         for name in names[3:]:
-            write(installation, name, 1, onDelete="cancel")
+            write_in_team(name)
         daemon.until_all("Running", count=5)
         write(installation, "stays", 1)
-        for name in names:
-            (installation.jobs_dir / f"{name}.yaml").unlink()
+        (installation.jobs_dir / "team").rename(installation.directory / "aside")  # all at one stroke
         until_reason(daemon, "m0", "waits for `approve`: the plan cancels more jobs than RECONCILER_MAX_NEW")
         daemon.looks_again()
         assert explorer.cancels() == []

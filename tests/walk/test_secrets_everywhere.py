@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.walk.daemon import Daemon, Installation
+from tests.walk.daemon import PATIENCE_S, Daemon, Installation
 from tests.walk.manifests import manifest
 from tests.walk.other_explorer import Answer, Cut, OtherExplorer, Reply
 from tests.walk.test_secrets import PASSWORD, canaries, explorer, installation, nothing_is_seen, shown
@@ -135,7 +135,7 @@ def test_an_error_that_nobody_foresaw_ends_the_daemon_and_shows_no_secret(
         cwd=site.directory,
         env=site.environ(),
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     said = done.stdout + done.stderr

@@ -17,7 +17,7 @@ import pytest
 from tests.source.git import Repository, swap_link
 from tests.walk.daemon import Daemon, Installation
 from tests.walk.manifests import manifest
-from tests.walk.other_explorer import OtherExplorer
+from tests.walk.other_explorer import Job, OtherExplorer
 
 
 def tree(version: int, fillers: int) -> dict[str, str]:
@@ -65,11 +65,14 @@ def nothing_was_missed_or_seen_twice(daemon: Daemon) -> None:
         assert daemon.says(complaint) == []
 
 
-def between_swaps(explorer: OtherExplorer, turn: int) -> None:
-    """Every other time nothing, and else until what was there before is in the middle of being submitted."""
-    came = len(explorer.jobs)
+def between_swaps(explorer: OtherExplorer, turn: int, version: int) -> None:
+    """Every other time nothing, and else until this version is in the middle of being submitted."""
     if turn % 2:
-        explorer.wait_until(lambda: len(explorer.jobs) > came, 0.2)
+        assert explorer.wait_until(lambda: version in versions_of(explorer.jobs))
+
+
+def versions_of(jobs: list[Job]) -> list[int]:
+    return [job.input["query_1"]["version"] for job in jobs]
 
 
 def until_at(daemon: Daemon, revision: str) -> None:
@@ -91,13 +94,14 @@ def test_a_link_swapped_fifty_times_while_jobs_are_submitted_gives_only_whole_tr
     installation.settings |= {"JOBS_DIR": str(root / "current" / "jobs.d"), "MAX_NEW": "0"}
     with installation.daemon() as daemon:
         for version, commit in enumerate(commits[1:], start=1):
-            between_swaps(explorer, version)
+            between_swaps(explorer, version, version - 1)
             swap_link(root / "current", f".worktrees/{commit}")
             shutil.rmtree(root / ".worktrees" / commits[version - 1])
         until_at(daemon, commits[-1])
         daemon.comes_to_rest()
-        assert {daemon.items()[name]["state"] for name in NAMES} <= {"Running", "Succeeded"}
-        no_mixed_tree_was_acted_on(daemon, explorer, {it: number for number, it in enumerate(commits)})
+        items = daemon.items()
+        assert {items[name]["state"] for name in NAMES} <= {"Running", "Succeeded"}
+    no_mixed_tree_was_acted_on(daemon, explorer, {it: number for number, it in enumerate(commits)})
     assert len(explorer.jobs) >= 20
     items = installation.get()
     assert {items[name]["revision"] for name in NAMES} == {commits[-1]}
@@ -111,18 +115,20 @@ def test_a_worktree_checked_out_back_and_forth_gives_only_whole_trees(
     installation.settings |= {"JOBS_DIR": str(repository.path / "jobs.d"), "MAX_NEW": "0"}
     with installation.daemon() as daemon:
         for turn in range(30):
+            came = len(explorer.jobs)
             repository.git("checkout", "--quiet", "--detach", commits[turn % 2])
-            between_swaps(explorer, turn)
+            if turn % 2:  # what is there now may have been submitted before: then nothing comes of it
+                explorer.wait_until(lambda came=came: len(explorer.jobs) > came, 0.2)
         until_at(daemon, commits[1])
         daemon.comes_to_rest()
-        nothing_was_missed_or_seen_twice(daemon)
-        told = {line["job"]: line for line in daemon.says("submitted")}
+    nothing_was_missed_or_seen_twice(daemon)
+    told = {line["job"]: line for line in daemon.says("submitted")}
     assert told.keys() == {job.id for job in explorer.jobs}
     for job in explorer.jobs:
         version = commits.index(told[job.id]["revision"])
         assert job.input == {"query_1": {"version": version, "again": version}}
     for workflow in ("41", "42", "43", "44"):
-        versions = [job.input["query_1"]["version"] for job in explorer.jobs_of(workflow)]
+        versions = versions_of(explorer.jobs_of(workflow))
         assert versions[-1] == 1
         assert all(one != other for one, other in itertools.pairwise(versions))
 
@@ -159,14 +165,14 @@ def test_a_config_map_is_read_whole(
     installation.settings |= {"JOBS_DIR": str(mount), "MAX_NEW": "0"}
     with installation.daemon() as daemon:
         for version in range(1, 51):
-            between_swaps(explorer, version)
+            between_swaps(explorer, version, version - 1)
             swap_link(mount / "..data", f"..2026_05_01_{version}")
             shutil.rmtree(mount / f"..2026_05_01_{version - 1}")
         last = {"query_1": {"version": 50, "again": 50}}
         daemon.until(lambda: [job.input for job in explorer.jobs].count(last) == 4, "the last version")
         daemon.comes_to_rest()
-        nothing_was_missed_or_seen_twice(daemon)
         assert {item["revision"] for item in daemon.items().values()} == {None}
+    nothing_was_missed_or_seen_twice(daemon)
     assert len({(job.workflow, job.body) for job in explorer.jobs}) == len(explorer.jobs)
 
 
@@ -199,22 +205,23 @@ def test_an_edit_within_one_clock_tick_is_noticed_without_any_event(
     installation.write("a.yaml", manifest("a", version=0))
     with installation.daemon() as daemon:
         explorer.wait_for_jobs(1)
-        for _ in range(5):  # again, should this machine be too slow to stay within the two seconds
+        for _ in range(50):  # again, should this machine be too slow to stay within the two seconds
             with mapped(file) as memory:
                 came = len(explorer.jobs)
                 put(memory, came % 10)
                 explorer.wait_for_jobs(came + 1)
                 before, events = signature(file), daemon.metric("watch_events_total")
                 put(memory, (came + 1) % 10)
-                is_in_time = time.time_ns() - file.stat().st_mtime_ns < 1_500_000_000
-                assert signature(file) == before
-                if is_in_time:
-                    explorer.wait_for_jobs(came + 2)
-                    assert daemon.metric("watch_events_total") == events
+                is_within_a_tick = time.time_ns() - before[2] < 1_500_000_000 and signature(file) == before
+                if not is_within_a_tick:
+                    continue
+                explorer.wait_for_jobs(came + 2)
+                if daemon.metric("watch_events_total") == events:  # else one of the first edit's came late
                     break
-        assert is_in_time
+        else:
+            pytest.fail("no edit was within one tick, and without any event")
         daemon.comes_to_rest()
-    versions = [job.input["query_1"]["version"] for job in explorer.jobs]
+    versions = versions_of(explorer.jobs)
     assert versions[-1] == (versions[-2] + 1) % 10
 
 
@@ -239,31 +246,27 @@ def test_old_times_do_not_hide_an_edit_of_the_same_size(
 def test_a_directory_that_goes_away_deletes_nothing(
     installation: Installation, explorer: OtherExplorer, way: str
 ) -> None:
-    for name in "ab":
-        installation.write(f"{name}.yaml", manifest(name, version=1))
+    both = [manifest("a", version=1), manifest("b", version=1)]
+    installation.write("both.yaml", "---\n".join(both))  # so that they go at one stroke
     aside = installation.directory / "aside"
     with installation.daemon() as daemon:
         daemon.until_states(a="Succeeded", b="Succeeded")
-        if way == "empties":
-            for file in installation.jobs_dir.iterdir():
-                file.unlink()
-        elif way == "vanishes":
-            for file in (*installation.jobs_dir.iterdir(),):
-                file.rename(installation.directory / file.name)
-            installation.jobs_dir.rmdir()
-        else:
+        if way == "is renamed away":
             installation.jobs_dir.rename(aside)
+        else:
+            (installation.jobs_dir / "both.yaml").unlink()
+        if way == "vanishes":
+            installation.jobs_dir.rmdir()
         daemon.until(lambda: daemon.says("the source is not well"), "a complaint")
         daemon.looks_again(4)
         assert daemon.states() == {"a": "Succeeded", "b": "Succeeded"}
-        assert daemon.status_of("/livez") == 200
+        daemon.until(lambda: daemon.status_of("/livez") == 200, "a daemon that lives")
         if aside.exists():
             aside.rename(installation.jobs_dir)
-        installation.write("b.yaml", manifest("b", version=2))
-        installation.write("a.yaml", manifest("a", version=1))
+        installation.write("both.yaml", "---\n".join([both[0], manifest("b", version=2)]))
         explorer.wait_for_jobs(3)
         daemon.comes_to_rest()
-        assert (
-            daemon.states() == {"a": "Succeeded", "b": "Succeeded"} or "Running" in daemon.states().values()
-        )
+        states = daemon.states()
+        assert states["a"] == "Succeeded"
+        assert states["b"] in ("Running", "Succeeded")
     assert len(explorer.jobs) == 3

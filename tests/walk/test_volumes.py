@@ -80,8 +80,8 @@ def test_git_sync_swaps_its_link_two_hundred_times(
             if version % WAITED_FOR == 0:
                 wait_for(explorer, version)
         daemon.comes_to_rest()
-        nothing_odd_was_said(daemon)
-        told = {line["job"]: line["revision"] for line in daemon.says("submitted")}
+    nothing_odd_was_said(daemon)
+    told = {line["job"]: line["revision"] for line in daemon.says("submitted")}
     each_version_ran_once_at_most_and_none_was_missed(explorer)
     for job in explorer.jobs:
         assert commits.index(told[job.id]) == job.input["query_1"]["version"]
@@ -116,7 +116,7 @@ def test_the_kubelet_swaps_a_config_map_two_hundred_times(
 ) -> None:
     volume = ConfigMapVolume(tmp_path / "mount")
     volume.write(0, tree(0))
-    installation.settings |= {"JOBS_DIR": str(tmp_path / "mount"), "MAX_NEW": "0"}
+    installation.settings |= {"JOBS_DIR": str(tmp_path / "mount"), "MAX_NEW": "0", "RESYNC_S": "1"}
     with ConfinedDaemon(installation, tmp_path / "mount") as daemon:
         assert daemon.is_confined()
         wait_for(explorer, 0)
@@ -125,5 +125,5 @@ def test_the_kubelet_swaps_a_config_map_two_hundred_times(
             if version % WAITED_FOR == 0:
                 wait_for(explorer, version)
         daemon.comes_to_rest()
-        nothing_odd_was_said(daemon)
+    nothing_odd_was_said(daemon)
     each_version_ran_once_at_most_and_none_was_missed(explorer)
