@@ -18,6 +18,7 @@ from pathlib import Path
 def place(state: Path) -> None:
     """Write the backup beside the state, check it, and exchange the two. Raises OSError or sqlite3.Error."""
     arrived = state.with_name(f"{state.name}.arrived")
+    arrived.unlink(missing_ok=True)  # of a try that was cut short
     with arrived.open("xb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()

@@ -315,7 +315,7 @@ def test_a_backup_is_put_in_place_and_what_was_there_is_kept(tmp_path: Path) -> 
     state = tmp_path / "state" / "state.db"
     state.parent.mkdir()
     database(state, 1)
-    for suffix in ("-wal", "-shm", ".intents"):
+    for suffix in ("-wal", "-shm", ".intents", ".arrived"):
         state.with_name(state.name + suffix).write_text(suffix)
     done = place(state, backup)
     assert done.returncode == 0, done.stderr
