@@ -123,7 +123,7 @@ def test_a_daemon_shows_itself_obeys_signals_and_says_what_each_example_did(
     monkeypatch.setattr("click.echo", lambda text, **_: said.append(text))
 
     def visit(log: Log) -> None:
-        with httpx.Client(base_url=log.url(), trust_env=False) as page:
+        with httpx.Client(base_url=log.url(), trust_env=False, timeout=DEADLINE_S) as page:
             until(lambda: page.get("/readyz").status_code == 200)
             assert page.get("/livez").status_code == 200
             until(lambda: '"Succeeded"' in page.get("/api/v1/manifests/a").text)

