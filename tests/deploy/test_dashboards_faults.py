@@ -92,7 +92,7 @@ def installed(directory: Path, explorer: str, jobs_dir: Path) -> Installation:
         "USERNAME": "sandbox",
         "JOBS_DIR": str(jobs_dir),
         "RATE": "20",
-        "SETTLE_S": "3",
+        "SETTLE_S": "8",
         "MAX_NEW": "0",
         "EXCLUSIVE": EXCLUSIVE,
     }
@@ -144,5 +144,5 @@ def a_machine_that_goes_wrong(scene: Scene) -> None:
 
 @pytest.mark.parametrize("asked", dict.fromkeys(queries()), ids=lambda asked: asked.where)
 def test_a_query_tells_of_what_goes_wrong(troubled: Scene, asked: Asked) -> None:
-    seen = f"max_over_time(({asked.expression})[10m:1s])"
+    seen = f"max_over_time(({asked.expression})[30m:1s])"
     troubled.prometheus.until(lambda: any(troubled.prometheus.values(seen)), asked.where)
