@@ -132,7 +132,8 @@ class Connection(asyncio.Protocol):
             return json.dumps({"code": 0, "data": {**shown(world, job), "tasks": []} if job else {}})
         jobs = world.jobs if len(parts) == 1 else world.by_workflow.get(parts[1], [])
         size, page = min(CAP, int(query.get("pageSize", 10))), int(query.get("page", 1))
-        newest = jobs[max(0, len(jobs) - page * size) : len(jobs) - (page - 1) * size][::-1]
+        end = max(0, len(jobs) - (page - 1) * size)
+        newest = jobs[max(0, end - size) : end][::-1]
         data = {
             "items": [shown(world, job) for job in newest],
             "total": len(jobs),

@@ -207,7 +207,7 @@ class MemoryStore(SqliteStore):
 
     def __init__(self, disk: Disk, conditions: Conditions) -> None:
         self.writer = VirtualWriter(disk, opened(disk), conditions)
-        super().__init__(Lock(-1), self.writer, Reader(disk.connection))
+        super().__init__(Lock(-1), self.writer, Reader(disk.connection), Reader(disk.connection))
         self.wishes_version = 0
 
     def cut(self) -> None:
@@ -217,6 +217,7 @@ class MemoryStore(SqliteStore):
     async def close(self) -> None:
         await self.writer.close()
         self._reading.shutdown()
+        self._looking.shutdown()
         self.cut()
 
     async def data_version(self) -> int:
@@ -227,3 +228,6 @@ class MemoryStore(SqliteStore):
         if self.writer.is_cut:
             raise asyncio.CancelledError
         return await super()._read(query)
+
+    async def _look(self, query: Callable[[Reader], T]) -> T:
+        return await self._read(query)  # it is one connection for all, and two threads may not share it
