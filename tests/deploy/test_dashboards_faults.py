@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from deploy.monitoring.__main__ import RULES
-from tests.deploy.boards import Asked, queries, sandbox
+from tests.deploy.boards import queries, sandbox
 from tests.deploy.prometheus import Prometheus, target_of
 from tests.deploy.tools import tool
 from tests.source.git import Repository
@@ -64,20 +64,19 @@ class Scene:
         self.prometheus.until(lambda: any(self.prometheus.values(asked)), expression)
 
 
-@pytest.fixture(scope="module")
-def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+@pytest.fixture
+def troubled(tmp_path: Path) -> Iterator[Scene]:
     """A daemon under everything that a query may tell of, and the Prometheus that has watched it."""
-    directory = tmp_path_factory.mktemp("troubled")
     tool("prometheus")
-    repository = Repository(directory / "repository", directory)
+    repository = Repository(tmp_path / "repository", tmp_path)
     repository.commit({"quick.yaml": manifest("quick", QUICK)})
-    (directory / "explorer").mkdir()
-    (directory / "explorer" / "workflows.json").write_text(json.dumps(WORKFLOWS))
-    with sandbox(directory / "explorer") as url:
-        site = installed(directory / "site", url, repository.path / "jobs.d")
+    (tmp_path / "explorer").mkdir()
+    (tmp_path / "explorer" / "workflows.json").write_text(json.dumps(WORKFLOWS))
+    with sandbox(tmp_path / "explorer") as url:
+        site = installed(tmp_path / "site", url, repository.path / "jobs.d")
         with (
             site.daemon() as daemon,
-            Prometheus(directory / "prometheus", {"": target_of(daemon)}, RULES) as prometheus,
+            Prometheus(tmp_path / "prometheus", {"": target_of(daemon)}, RULES) as prometheus,
         ):
             scene = Scene(url, site, repository, daemon, prometheus)
             scene.until_seen('reconciler_job_transitions_total{status="Success"}')
@@ -142,7 +141,7 @@ def a_machine_that_goes_wrong(scene: Scene) -> None:
     allow_writes(scene.daemon)
 
 
-@pytest.mark.parametrize("asked", dict.fromkeys(queries()), ids=lambda asked: asked.where)
-def test_a_query_tells_of_what_goes_wrong(troubled: Scene, asked: Asked) -> None:
-    seen = f"max_over_time(({asked.expression})[30m:1s])"
-    troubled.prometheus.until(lambda: any(troubled.prometheus.values(seen)), asked.where)
+def test_each_query_tells_of_what_goes_wrong(troubled: Scene) -> None:
+    for asked in queries():
+        seen = f"max_over_time(({asked.expression})[30m:1s])"
+        troubled.prometheus.until(lambda seen=seen: any(troubled.prometheus.values(seen)), asked.where)
