@@ -4,7 +4,7 @@
 # to use. Stamp files in .venv say what is installed already, so that a second `make run` starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak soak-crash fuzz bench lint format docs deploy lock build clean
+.PHONY: help run test soak soak-crash fuzz bench lint format docs images deploy lock build clean
 
 PYTHON ?= python3
 TEST_WORKERS ?= 2
@@ -57,6 +57,9 @@ docs: $(VENV)/test.stamp ## Write the pages that are generated from the code
 	@$(BIN)/python -c 'from reconciler.setting_page import reference_page; print(reference_page(), end="")' > docs/settings.md
 	@$(BIN)/python -m reconciler.core.reference > docs/manifest.md
 	@$(BIN)/python -m reconciler.ops.reference > docs/metrics.md
+
+images: $(VENV)/test.stamp ## Take the pictures of the status page in docs/images (needs Chromium)
+	@$(BIN)/python -m tests.ops.screenshots
 
 deploy: $(VENV)/test.stamp ## Write the files in deploy/ that are made from others
 	@$(BIN)/python -m deploy.monitoring

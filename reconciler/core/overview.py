@@ -48,7 +48,8 @@ class Overview:
     """The answer, and what is worth knowing beside it.
 
     `counts` are those of all names that have the words, in whatever state; `known` is how many names there
-    are. `older_held` are runs that are held, and are not the newest of their name: no item shows them.
+    are. `held` is how many runs are held, `older_held` those of them that no item shows: they are not the
+    newest of their name.
     """
 
     known: int
@@ -57,5 +58,6 @@ class Overview:
     pages: int
     matching: int
     items: Sequence[Item]
+    held: int = 0
     older_held: Sequence[RunKey] = ()
     pause: Pause | None = None

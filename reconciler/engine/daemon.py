@@ -14,10 +14,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from reconciler.core.account import Account
 from reconciler.core.item import Item
-from reconciler.core.model import Name, Pause
+from reconciler.core.model import Name
+from reconciler.core.overview import Overview, Question
+from reconciler.core.record import Dossier
 from reconciler.engine.parts import Parts
-from reconciler.engine.status import Check, LastPass, Status
+from reconciler.engine.standing import Standing, account_in, standing_of
+from reconciler.engine.status import Check, Status
 from reconciler.errors import ExitCode, StateDamaged, StateUnwritable
 from reconciler.store.sqlite import SqliteStore
 
@@ -25,6 +29,9 @@ log = structlog.get_logger("reconciler.daemon")
 
 REOPEN_S = 2.0
 """How long after a state that could not be opened for writing it is tried again."""
+
+ACCOUNT_S = 2.0
+"""How long a name's account may take: what it is made of waits for writes, which a disk may hold up."""
 
 RECORDING_S = 1.0
 """What of the drain is kept for recording what was cut short."""
@@ -83,10 +90,6 @@ class Daemon:
         """The checks behind `/livez`."""
         return self.status.live(time.monotonic())
 
-    def last_pass(self) -> LastPass | None:
-        """The last pass that counted."""
-        return self.status.last_pass
-
     def ready(self) -> tuple[Check, ...]:
         """The checks behind `/readyz`."""
         return self.status.ready()
@@ -99,9 +102,26 @@ class Daemon:
         """Whether the state could not be opened."""
         return self.parts is None and bool(self.troubles())
 
-    async def paused(self) -> Pause | None:
-        """The pause, while an operator wants nothing submitted."""
-        return await self.parts.store.paused() if self.parts else None
+    def standing(self) -> Standing:
+        """How it stands, for people."""
+        return standing_of(self.status, self.parts)
+
+    async def overview(self, question: Question) -> Overview | None:
+        """The counts and items that are asked for; None before the state is open."""
+        return await self.parts.store.overview(question) if self.parts else None
+
+    async def dossier(self, name: str, events: int) -> Dossier | None:
+        """All that is known of one name, with so many of its newest events."""
+        return await self.parts.store.dossier(Name(name), events) if self.parts else None
+
+    async def account(self, name: str) -> Account | None:
+        """What is wanted, known and next of one name; None while that cannot be said."""
+        if self.parts is None or not self.status.is_planned:
+            return None
+        with suppress(TimeoutError, StateUnwritable):
+            async with asyncio.timeout(ACCOUNT_S):
+                return await account_in(self.parts, Name(name))
+        return None
 
     async def items(self) -> list[Item]:
         """One item a name, by name; nothing before the state is open."""

@@ -25,6 +25,7 @@ from reconciler.core.plan import (
     Claim,
     GiveUp,
     Nothing,
+    Observed,
     Plan,
     Quarantine,
     Submit,
@@ -154,6 +155,18 @@ class Reconciler:
     def wish_for(self, name: Name) -> Wish | None:
         """What the tree asked for under this name when it was last looked at."""
         return self._wishes.get(name)
+
+    def recorded_reason(self, name: Name) -> str:
+        """The reason that was put down last for a name, as far as its manifest is what it is about."""
+        return self._sightings[name].reason if name in self._sightings else ""
+
+    async def plan_alone(self, name: Name) -> tuple[Observed, Plan]:
+        """What is known of one name, and the plan for it alone; nothing of that is recorded or performed."""
+        wishes = {name: self._wishes.get(name, Absent(2))}
+        names = dict.fromkeys((name, *_dependencies_of(wishes.values())))
+        world = self._with_troubles(await self.store.world(tuple(names), _workflows_of(wishes.values())))
+        alone = plan(wishes, world, self.now_ms(), max_new=0, room=self.room, others=self._wishes)
+        return world.names.get(name, Observed()), alone
 
     def forget(self, names: Iterable[Name]) -> None:
         """The state has forgotten these names, which were deleted long ago."""

@@ -6,6 +6,7 @@ request passes the guard first, which lets through GET and HEAD, without a body,
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import time
@@ -15,17 +16,21 @@ from email.utils import formatdate
 import msgspec
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reconciler.core.item import as_json
-from reconciler.core.model import State
+from reconciler import __version__
+from reconciler.core.item import Item, as_json
 from reconciler.engine.status import Check
+from reconciler.errors import StateUnwritable
+from reconciler.ops.head import head_of
+from reconciler.ops.manifest_page import EVENTS, manifest_page
 from reconciler.ops.metrics import Metrics
-from reconciler.ops.page import CONTENT_SECURITY_POLICY, status_page
+from reconciler.ops.page import missing_page, status_page
+from reconciler.ops.query import asked_in
+from reconciler.ops.templating import CONTENT_SECURITY_POLICY
 from reconciler.ops.view import View
 
 MOST_HEAD_BYTES = 16 * 1024
@@ -55,14 +60,16 @@ def ops_app(
     """
     pages = _Pages(view, metrics, job_url, now_ms)
     app = Starlette(
+        exception_handlers={404: pages.missing},
         routes=[
             Route("/", pages.status),
+            Route("/manifests/{name}", pages.of_manifest),
             Route("/metrics", pages.metrics),
             Route("/livez", pages.livez),
             Route("/readyz", pages.readyz),
             Route("/api/v1/manifests", pages.manifests),
             Route("/api/v1/manifests/{name}", pages.manifest),
-        ]
+        ],
     )
     return Guard(app, names)
 
@@ -135,14 +142,41 @@ class _Pages:
         self._now_ms = now_ms
 
     async def status(self, request: Request) -> Response:
-        wanted = request.query_params.get("state")
-        if wanted is not None and wanted not in set(State):
-            raise HTTPException(404, f"there is no such state; there are {', '.join(State)}")
-        state = None if wanted is None else State(wanted)
-        items, paused = await self._view.items(), await self._view.paused()
-        last_pass, now_ms, troubles = self._view.last_pass(), self._now_ms(), self._view.troubles()
-        page = status_page(items, last_pass, now_ms, self._job_url, state, paused, troubles=troubles)
-        return HTMLResponse(page)
+        asked, now_ms, trouble, overview = asked_in(request.query_params), self._now_ms(), "", None
+        try:
+            overview = await self._view.overview(asked.question)
+        except StateUnwritable as error:
+            trouble = str(error)
+        head = head_of(self._view.standing(), now_ms, overview, trouble)
+        return HTMLResponse(
+            status_page(head, asked, overview, now_ms, job_url=self._job_url, version=__version__)
+        )
+
+    async def of_manifest(self, request: Request) -> Response:
+        name, now_ms = request.path_params["name"], self._now_ms()
+        try:
+            dossier = await self._view.dossier(name, EVENTS)
+            account = await self._view.account(name) if dossier else None
+        except StateUnwritable as error:
+            return self._missing("It cannot be shown now", "The manifest is not known now.", 503, str(error))
+        if not self._view.standing().is_open:
+            return self._missing("It cannot be shown now", "The state is not open, so no name is known.", 503)
+        if dossier is None:
+            return self._missing("Not found", f"Nothing is known by the name {name[:253]}.")
+        head = head_of(self._view.standing(), now_ms, dossier)
+        return HTMLResponse(
+            manifest_page(head, dossier, account, now_ms, job_url=self._job_url, version=__version__)
+        )
+
+    async def missing(self, request: Request, _: Exception) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse("Not Found", 404)
+        return self._missing("Not found", "There is no such page.")
+
+    def _missing(self, title: str, text: str, status: int = 404, trouble: str = "") -> Response:
+        now_ms = self._now_ms()
+        head = head_of(self._view.standing(), now_ms, trouble=trouble)
+        return HTMLResponse(missing_page(head, title, text, now_ms, version=__version__), status)
 
     async def metrics(self, request: Request) -> Response:
         text, content_type = self._metrics.exposition(request.headers.get("accept", ""))
@@ -157,7 +191,10 @@ class _Pages:
     async def manifests(self, _: Request) -> Response:
         if self._view.is_shut_out():
             return self._unknown()
-        return _json({"items": [as_json(item) for item in await self._view.items()]})
+        items = await self._view.items()
+        return await asyncio.to_thread(
+            _json_of_items, items
+        )  # a hundred thousand take longer than the loop has
 
     async def manifest(self, request: Request) -> Response:
         if self._view.is_shut_out():
@@ -185,6 +222,10 @@ def _probe(checks: Sequence[Check], *, is_verbose: bool) -> Response:
 
 def _word(check: Check) -> str:
     return "ok" if check.is_ok else "failed"
+
+
+def _json_of_items(items: Sequence[Item]) -> Response:
+    return _json({"items": [as_json(item) for item in items]})
 
 
 def _json(content: object, status: int = 200) -> Response:

@@ -1,31 +1,20 @@
-"""The status page: from items to one HTML document that needs no script and fetches nothing.
-
-How it looks is in `templates/`; here is what it shows, and in which order. Every text is escaped by the
-template engine. What the page may do in a browser is said by `CONTENT_SECURITY_POLICY`.
-"""
+"""The status page: which of its parts are shown, and in which order. How they look is in `templates/`."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import resources
-
-import jinja2
-from markupsafe import Markup
 
 from reconciler.core.item import Item
-from reconciler.core.model import Pause, State
-from reconciler.engine.status import LastPass
+from reconciler.core.model import State
+from reconciler.core.overview import BY_URGENCY, Order, Overview
+from reconciler.core.wording import job_link
+from reconciler.ops.head import Head
+from reconciler.ops.query import Asked
+from reconciler.ops.templating import page_from
 
-MOST_ROWS = 500
-"""More make the page slow to draw, and nobody reads them; the JSON has all."""
-REFRESH_S = 5
-
-_TONES = {
+TONES: Mapping[State, str] = {
     State.HELD: "person",
     State.UNKNOWN: "person",
     State.INVALID: "bad",
@@ -40,10 +29,29 @@ _TONES = {
     State.SUPERSEDED: "wait",
     State.DELETED: "wait",
 }
-"""The colour of each state, in the order of the rows: what needs a person first, what is over last."""
-_ORDER = {state: place for place, state in enumerate(_TONES)}
+"""The colour of each state."""
 
-_AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_COLUMNS = (
+    *(("Manifest", Order.NAME), ("State", Order.STATE), ("Reason", None), ("Workflow", Order.WORKFLOW)),
+    *(("Job", Order.JOB), ("Age", Order.AGE), ("Revision", None)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    item: Item
+    tone: str
+    updated_ms: int
+    job_link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column's title, the link that sorts by it, and how it is sorted now, in ARIA's words."""
+
+    title: str
+    link: str | None
+    sorted: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,90 +59,54 @@ class _Count:
     state: State
     number: int
     tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    item: Item
-    tone: str
-    age: str
-    job_link: str | None
+    link: str
+    is_shown: bool
 
 
 def status_page(
-    items: Sequence[Item],
-    last_pass: LastPass | None,
-    now_ms: int,
-    job_url: str | None,
-    shown_state: State | None,
-    paused: Pause | None = None,
-    *,
-    troubles: Sequence[str] = (),
+    head: Head, asked: Asked, overview: Overview | None, now_ms: int, *, job_url: str | None, version: str
 ) -> str:
-    """The page for these items; only those in `shown_state`, if one is given.
+    """The page for a question and its answer; without an answer it has a head and no manifests.
 
-    `job_url` is a template with `{job_id}` and perhaps `{workflow_id}`, or None to link no jobs. `troubles`
-    keep the daemon from its work.
+    `job_url` is a template with `{job_id}` and perhaps `{workflow_id}`, or None to link no jobs.
     """
-    numbers = Counter(item.state for item in items)
-    shown = [item for item in items if shown_state in (None, item.state)]
-    shown.sort(key=lambda item: (_ORDER[item.state], item.name))
-    return _TEMPLATE.render(
-        style=_STYLE,
-        refresh_s=REFRESH_S,
-        total=len(items),
-        counts=[_Count(state, numbers[state], tone) for state, tone in _TONES.items() if numbers[state]],
-        shown_state=shown_state,
-        troubles=troubles,
-        paused=paused and {"who": paused.who, "why": paused.why, "age": _age(now_ms - paused.since_ms)},
-        last_pass=last_pass and {"age": _age(now_ms - last_pass.ended_ms), "revision": last_pass.revision},
-        rows=[_row(item, now_ms, job_url) for item in shown[:MOST_ROWS]],
-        left_out=max(0, len(shown) - MOST_ROWS),
+    return page_from(
+        "status.html",
+        now_ms,
+        version=version,
+        head=head,
+        asked=asked,
+        overview=overview,
+        counts=_counts(asked, overview) if overview else [],
+        columns=[_column(title, order, asked) for title, order in _COLUMNS],
+        rows=[row_of(item, job_url) for item in overview.items] if overview else [],
     )
 
 
-def _row(item: Item, now_ms: int, job_url: str | None) -> _Row:
+def missing_page(head: Head, title: str, text: str, now_ms: int, *, version: str) -> str:
+    """The page for what is not there."""
+    return page_from("missing.html", now_ms, version=version, head=head, title=title, text=text)
+
+
+def row_of(item: Item, job_url: str | None) -> _Row:
+    """An item as a row shows it."""
     updated_ms = int(datetime.fromisoformat(item.updated_at).timestamp() * 1000)
-    return _Row(item, _TONES[item.state], _age(now_ms - updated_ms), _job_link(item, job_url))
+    return _Row(item, TONES[item.state], updated_ms, job_link(item.job_id, item.workflow_id, job_url))
 
 
-def _job_link(item: Item, job_url: str | None) -> str | None:
-    if job_url is None or item.job_id is None:
-        return None
-    return job_url.replace("{job_id}", item.job_id).replace("{workflow_id}", item.workflow_id or "")
+def _counts(asked: Asked, overview: Overview) -> list[_Count]:
+    """The states that there are, and those that are asked for."""
+    shown = asked.question.states
+    return [
+        _Count(state, overview.counts.get(state, 0), TONES[state], asked.of_state(state), state in shown)
+        for state in BY_URGENCY
+        if overview.counts.get(state) or state in shown
+    ]
 
 
-def _age(ms: int) -> str:
-    """A span in its largest unit: `42 s`, `7 min`, `3 h`, `12 d`. Clocks differ: never negative."""
-    seconds = max(0, ms // 1000)
-    for length, unit in _AGES:
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return "0 s"
-
-
-def _short(revision: str) -> str:
-    return revision[:12]
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reconciler.ops"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["short"] = _short
-    return environment
-
-
-_STYLE = Markup(resources.files("reconciler.ops").joinpath("templates/status.css").read_text("utf-8"))  # noqa: S704
-_TEMPLATE = _environment().get_template("status.html")
-
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""What the page may load: its own style, known by its hash, and its icon; no script, no frame."""
+def _column(title: str, order: Order | None, asked: Asked) -> _Column:
+    if order is None:
+        return _Column(title, None, None)
+    is_so = asked.question.order is order
+    direction = "descending" if asked.question.is_reversed else "ascending"
+    return _Column(title, asked.by(order), direction if is_so else None)

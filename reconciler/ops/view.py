@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from reconciler.core.account import Account
 from reconciler.core.item import Item
-from reconciler.core.model import Pause
-from reconciler.engine.status import Check, LastPass
+from reconciler.core.overview import Overview, Question
+from reconciler.core.record import Dossier
+from reconciler.engine.standing import Standing
+from reconciler.engine.status import Check
 
 
 class View(Protocol):
@@ -28,11 +31,17 @@ class View(Protocol):
     def is_shut_out(self) -> bool:
         """Whether the state could not be opened: then nothing is known of any name."""
 
-    def last_pass(self) -> LastPass | None:
-        """The last complete pass; None before the first."""
+    def standing(self) -> Standing:
+        """How it stands, for people."""
 
-    async def paused(self) -> Pause | None:
-        """The pause, while an operator wants nothing submitted."""
+    async def overview(self, question: Question) -> Overview | None:
+        """The counts and items that are asked for; None before the state is open. Raises StateUnwritable."""
+
+    async def dossier(self, name: str, events: int) -> Dossier | None:
+        """All that is known of one name, with so many of its newest events. Raises StateUnwritable."""
+
+    async def account(self, name: str) -> Account | None:
+        """What is wanted, known and next of one name; None while that cannot be said."""
 
     async def items(self) -> Sequence[Item]:
         """Every name, sorted."""

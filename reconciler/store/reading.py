@@ -206,6 +206,7 @@ class Reader:
                 pages=pages,
                 matching=matching,
                 items=list(self.items_of(names_of(self._connection, question, page))),
+                held=len(self.runs(("Held",))),
                 older_held=older_held(self._connection),
                 pause=self.pause(),
             )

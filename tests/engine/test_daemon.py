@@ -32,7 +32,7 @@ def test_it_lives_until_it_is_stopped_and_then_ends_well(tmp_path: Path) -> None
                 await stage.until_states(a="Running")
                 assert stage.ears.is_listening
                 assert all(check.is_ok for check in (*daemon.live(), *daemon.ready()))
-                assert daemon.last_pass() is not None
+                assert daemon.standing().last_pass is not None
                 assert [item.name for item in await daemon.items()] == ["a"]
                 item = await daemon.item("a")
                 assert item is not None

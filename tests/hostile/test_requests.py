@@ -10,8 +10,8 @@ import pytest
 from reconciler.core.model import State
 from reconciler.ops.http import ops_app
 from reconciler.ops.metrics import Metrics
-from reconciler.ops.page import CONTENT_SECURITY_POLICY
 from reconciler.ops.server import serving
+from reconciler.ops.templating import CONTENT_SECURITY_POLICY
 from reconciler.setting_kinds import Address
 from tests.ops.fakes import FakeView, item
 
@@ -75,8 +75,8 @@ BAD = (
     Bad("a name that is SQL", get("/api/v1/manifests/'%20OR%201=1--"), 404),
     Bad("a name that is a template", get("/api/v1/manifests/%7B%7B7*7%7D%7D"), 404),
     Bad("a name of 15,000 letters", get(f"/api/v1/manifests/{'a' * 15_000}"), 404),
-    Bad("a state that is a script", get("/?state=<script>alert(1)</script>".replace("<", "%3C")), 404),
-    Bad("a state that is not there", get("/?state=Held%00"), 404),
+    Bad("a state that is a script", get("/?state=<script>alert(1)</script>".replace("<", "%3C")), 200),
+    Bad("a state that is not there", get("/?state=Held%00"), 200),
     Bad("10,000 parameters", get("/livez?" + "a&" * 5_000), 200),
     Bad("a star", get("*"), 404),
     # what is no HTTP
@@ -129,7 +129,7 @@ def test_a_bad_request_is_answered_briefly_and_hurts_nobody(bad: Bad) -> None:
     assert b"server:" not in headers
     assert b"x-spy" not in headers
     assert b"access-control" not in headers
-    assert b"<script" not in body.lower()
+    assert b"<script" not in body.lower().replace(b'<script>"use strict";', b""), "but for the page's own"
     assert b"Traceback" not in answer
     if bad.status != 200:
         assert b"pagerank" not in answer

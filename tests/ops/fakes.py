@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from reconciler.core.account import Account
 from reconciler.core.item import Item, rfc3339
-from reconciler.core.model import Digest, JobStatus, Name, Pause, State, WorkflowId
-from reconciler.engine.status import Check, LastPass
+from reconciler.core.model import DEFAULTS, Digest, JobStatus, Name, Pause, State, WorkflowId
+from reconciler.core.overview import Overview, Question
+from reconciler.core.record import Dossier
+from reconciler.engine.standing import Standing
+from reconciler.engine.status import Check
 
 NOW_MS = 1_764_000_000_000
+WHATEVER = Question()
 REVISION = "3f9c2b7d41aa09e1c0ffee1234567890abcdef12"
 
 
@@ -41,16 +49,33 @@ def item(
     )
 
 
+def overview(*known: Item, question: Question = WHATEVER, **beside: Any) -> Overview:
+    """The answer to a question, if these items are all that is known and are in order already."""
+    matching = [it for it in known if not question.states or it.state in question.states]
+    pages = max(1, math.ceil(len(matching) / question.size))
+    page = min(question.page, pages)
+    shown = matching[(page - 1) * question.size : page * question.size]
+    return Overview(
+        len(known), Counter(it.state for it in known), page, pages, len(matching), shown, **beside
+    )
+
+
+def dossier(of: Item, **known: Any) -> Dossier:
+    """A dossier in which nothing is known but the item."""
+    usual = Dossier(of, DEFAULTS, (), (), 0, None, (), None)
+    return replace(usual, **known)
+
+
 @dataclass(slots=True)
 class FakeView:
-    """Answers with what it was given."""
+    """Answers with what it was given. `refusal` is what a question to the state ends with."""
 
     known: Sequence[Item] = ()
     checks: Sequence[Check] = field(default_factory=lambda: [Check("store", True)])
-    last: LastPass | None = None
+    stands: Standing = field(default_factory=Standing)
     pause: Pause | None = None
-    wrong: Sequence[str] = ()
-    shut_out: bool = False
+    dossiers: Mapping[str, Dossier] = field(default_factory=dict)
+    refusal: Exception | None = None
 
     def live(self) -> Sequence[Check]:
         return self.checks
@@ -58,17 +83,27 @@ class FakeView:
     def ready(self) -> Sequence[Check]:
         return self.checks
 
-    def last_pass(self) -> LastPass | None:
-        return self.last
+    def standing(self) -> Standing:
+        return self.stands
 
     def troubles(self) -> Sequence[str]:
-        return self.wrong
+        return self.stands.troubles
 
     def is_shut_out(self) -> bool:
-        return self.shut_out
+        return not self.stands.is_open
 
-    async def paused(self) -> Pause | None:
-        return self.pause
+    async def overview(self, question: Question) -> Overview | None:
+        if self.refusal:
+            raise self.refusal
+        return overview(*self.known, question=question, pause=self.pause) if self.stands.is_open else None
+
+    async def dossier(self, name: str, events: int) -> Dossier | None:
+        if self.refusal:
+            raise self.refusal
+        return self.dossiers.get(name)
+
+    async def account(self, name: str) -> Account | None:
+        return Account("It is wanted.", "It is known.", "It goes on.")
 
     async def items(self) -> Sequence[Item]:
         return self.known

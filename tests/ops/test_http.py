@@ -13,15 +13,18 @@ import pytest
 
 from reconciler.core.item import as_json
 from reconciler.core.model import State
+from reconciler.engine.standing import Standing
 from reconciler.engine.status import Check
+from reconciler.errors import StateUnwritable
 from reconciler.ops.http import ops_app
 from reconciler.ops.metrics import Metrics
-from reconciler.ops.page import CONTENT_SECURITY_POLICY
 from reconciler.ops.server import serving
+from reconciler.ops.templating import CONTENT_SECURITY_POLICY
 from reconciler.setting_kinds import Address
-from tests.ops.fakes import NOW_MS, FakeView, item
+from tests.ops.fakes import NOW_MS, FakeView, dossier, item
 
 ROUTES = ("/", "/metrics", "/livez", "/readyz", "/api/v1/manifests", "/api/v1/manifests/pagerank")
+DAMAGED = Standing(is_open=False, troubles=("the state is damaged",))
 VIEW = FakeView(known=[item("pagerank"), item("sssp", State.HELD)])
 
 
@@ -54,14 +57,14 @@ def test_the_items_are_those_that_get_prints() -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/manifests", "/api/v1/manifests/pagerank"])
 def test_while_the_state_cannot_be_opened_nobody_is_told_that_there_are_no_manifests(path: str) -> None:
-    answer = got(path, FakeView(wrong=["the state is damaged"], shut_out=True))
+    answer = got(path, FakeView(stands=DAMAGED))
     assert answer.status_code == 503
     why = "what is known cannot be read: the state is damaged"
     assert answer.json() == {"items": [], "error": why}
 
 
 def test_the_page_shows_what_keeps_the_daemon_from_its_work() -> None:
-    answer = got("/", FakeView(wrong=["the state is damaged"], shut_out=True))
+    answer = got("/", FakeView(stands=DAMAGED))
     assert (answer.status_code, "the state is damaged" in answer.text) == (200, True)
 
 
@@ -104,9 +107,52 @@ def test_metrics_come_in_the_format_that_was_asked_for() -> None:
 def test_the_page_is_html_and_one_state_can_be_asked_for() -> None:
     assert "pagerank" in got("/").text
     assert "pagerank" not in got("/?state=Held").text
-    answer = got("/?state=<script>")
+    assert got("/").headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("page=-1", "page=9e9", "page=0", "page=" + "9" * 5000, "page=%00", "page=1&page=x", "page="),
+        *("state=<script>", "state=held", "state=Held&state=Held&state=Running&state=x", "sort=;DROP"),
+        *("sort=--age", "q=%ff%fe%00", "q=" + "a+" * 4000, "q[]=1", "q=%22%3E%3Cscript%3E", "é=ü"),
+        *("&&&=&", "a=b;c=d", "state=&q=&sort=&page="),
+    ],
+)
+def test_whatever_is_asked_a_page_comes_back_and_says_what_it_did_not_understand(query: str) -> None:
+    answer = got(f"/?{query}")
+    assert answer.status_code == 200
+    assert "</html>" in answer.text
+    assert answer.text.count("<script>") == 1, "its own"
+
+
+def test_an_address_that_is_too_long_is_refused() -> None:
+    assert got("/?q=" + "a" * 60_000).status_code in (400, 431)
+
+
+def test_a_manifest_has_a_page_and_a_name_that_nobody_knows_has_one_that_says_so() -> None:
+    view = FakeView(known=[item("pagerank")], dossiers={"pagerank": dossier(item("pagerank"))})
+    assert "It is wanted. It is known. It goes on." in got("/manifests/pagerank", view).text
+    answer = got("/manifests/%3Cb%3Enobody", view)
     assert answer.status_code == 404
-    assert "<script>" not in answer.text
+    assert "Nothing is known by the name &lt;b&gt;nobody" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nothing-here", "/manifests/", "/manifests/a/b"])
+def test_what_is_not_there_is_told_on_a_page(path: str) -> None:
+    answer = got(path, accept="text/html,*/*")
+    assert (answer.status_code, "There is no such page" in answer.text) == (404, True)
+    answer = got(path)
+    assert (answer.status_code, answer.text) == (404, "Not Found"), "programs have no use for a page"
+
+
+def test_a_state_that_cannot_be_read_is_told_on_the_page() -> None:
+    view = FakeView(refusal=StateUnwritable("the state cannot be read: disk I/O error"))
+    answer = got("/", view)
+    assert (answer.status_code, "disk I/O error" in answer.text) == (200, True)
+    answer = got("/manifests/pagerank", view)
+    assert (answer.status_code, "disk I/O error" in answer.text) == (503, True)
+    assert got("/manifests/pagerank", FakeView(stands=DAMAGED)).status_code == 503
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/nothing-here", "/readyz/"])

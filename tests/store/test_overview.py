@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,23 +18,18 @@ from reconciler.core.model import (
     JobStatus,
     Name,
     Rejected,
-    Run,
     RunState,
     State,
     Submitting,
     Superseded,
     Unknown,
     Waiting,
-    WorkflowId,
 )
 from reconciler.core.overview import BY_URGENCY, Order, Question
-from reconciler.core.sighting import Presence, Sighting
-from reconciler.store.migrations import migrate
+from reconciler.core.sighting import Presence
 from reconciler.store.reading import Reader
-from reconciler.store.rows import columns_of, sighting_columns
-from reconciler.store.statements import insert, key_columns
-from reconciler.store.sums import register
-from tests.core.builders import INTENT, digest, run
+from tests.core.builders import INTENT, run
+from tests.store.known import Known, sighting_of
 
 RUN_STATES: tuple[RunState | None, ...] = (
     None,
@@ -49,46 +43,6 @@ RUN_STATES: tuple[RunState | None, ...] = (
     Rejected(40004001, "no such workflow"),
     Superseded("deleted"),
 )
-
-
-class Known:
-    """A state file, written row by row: any state of a run with any sighting of its name."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        register(self._connection)
-        migrate(self._connection)
-        insert(
-            self._connection,
-            "intents",
-            {"number": 1, "name": "", "generation": 1, "attempt": 1, "try_number": 1}
-            | {"trace_id": "0" * 32, "baseline": 0, "created_ms": 0},
-        )
-        self._jobs = itertools.count(100)
-
-    def add(
-        self, name: str, seen: Sighting | None = None, state: RunState | None = None, **columns: object
-    ) -> None:
-        sighting = replace(seen or sighting_of(), name=Name(name))
-        insert(self._connection, "names", sighting_columns(sighting))
-        if state is not None:
-            self.add_run(run(name, state=state), **columns)
-
-    def add_run(self, of: Run, **columns: object) -> None:
-        state = of.state
-        if isinstance(state, Accepted):
-            state = replace(state, job_id=JobId(next(self._jobs)))
-        about = {"workflow_id": of.workflow_id, "digest": of.digest, "claimed_ms": 0, "updated_ms": 0}
-        about |= {"intent": 1} | columns_of(state)
-        insert(self._connection, "runs", key_columns(of.key) | about | columns)
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def sighting_of(presence: Presence = Presence.WANTED, asks: str = "one", **seen: object) -> Sighting:
-    usual = Sighting(Name(""), presence, "a.yaml", digest(asks), WorkflowId("1"), "", None, 5)
-    return replace(usual, **seen)  # type: ignore[arg-type]
 
 
 @pytest.fixture
