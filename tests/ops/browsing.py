@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import axe_playwright_python
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from reconciler.core.model import Name
 from reconciler.core.overview import Overview, Question
@@ -27,7 +27,8 @@ from reconciler.store.dossier import dossier_of
 from reconciler.store.reading import Reader
 from tests.ops.fakes import NOW_MS, FakeView
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
+expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = shutil.which("chromium")
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")

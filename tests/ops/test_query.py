@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
@@ -56,7 +56,6 @@ def test_links_keep_what_is_asked_and_begin_at_the_first_page_where_that_changes
     assert asked("sort=age").by(Order.STATE) == "/"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_every_address_is_a_question_that_its_own_link_asks_again(query: str) -> None:
     found = asked(query)
