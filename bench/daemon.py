@@ -17,15 +17,25 @@ SERIES = re.compile(r"^reconciler_(\S+) (\S+)$", re.MULTILINE)
 
 
 class Daemon:
-    """The daemon, from the start of a block to its end. `arguments` start it; its log goes to a file."""
+    """The daemon, from the start of a block to its end. `arguments` start it; its log goes to a file.
 
-    def __init__(self, arguments: list[str], environ: dict[str, str], directory: Path) -> None:
+    While it runs, and for good if the block breaks, the file `known` is away: it stands for a state in which
+    nothing is left to do.
+    """
+
+    def __init__(
+        self, arguments: list[str], environ: dict[str, str], directory: Path, known: Path | None = None
+    ) -> None:
         self._arguments = arguments
         self._environ = environ
         self._directory = directory
         self._log = directory / "daemon.log"
+        self._known = known if known and known.exists() else None
+        self._known_text = self._known.read_text() if self._known else ""
 
     def __enter__(self) -> Daemon:
+        if self._known:
+            self._known.unlink()
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 self._arguments, cwd=self._directory, env=self._environ, stdout=log, stderr=subprocess.STDOUT
@@ -34,11 +44,16 @@ class Daemon:
         try:
             self.port = self._until_listening()
         except BaseException:
-            self.__exit__()
+            self._end()
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, broken: type[BaseException] | None, *_: object) -> None:
+        self._end()
+        if self._known and broken is None:
+            self._known.write_text(self._known_text)
+
+    def _end(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -80,16 +95,15 @@ class Daemon:
             time.sleep(look_s)
         return seen
 
-    def until_at_rest(self) -> None:
-        """Return once the first pass was made and nothing is on its way to Explorer."""
-        self.until_passes(1)
+    def ended_jobs(self) -> int:
+        """How many jobs this daemon has seen succeed, and recorded so. A counter, which never lags behind."""
+        return int(self.metrics()['job_transitions_total{status="Success"}'])
+
+    def until_ended(self, count: int) -> None:
+        """Return once so many jobs have succeeded."""
         deadline = time.monotonic() + PATIENCE_S
-        busy = [f'manifests{{state="{word}"}}' for word in ("Waiting", "Submitting", "Running")]
-        while True:
-            seen = self.metrics()
-            if not seen["queue_depth"] and not any(seen.get(series) for series in busy):
-                return
-            self._patience(deadline, "rest")
+        while self.ended_jobs() < count:
+            self._patience(deadline, f"the end of job {count}")
             time.sleep(LOOK_S)
 
     def cpu_s(self) -> float:

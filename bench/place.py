@@ -60,11 +60,11 @@ class Place:
         return repository
 
     def settle(self, daemon: Daemon) -> None:
-        """Return once the daemon is at rest, and trusts what it has read.
+        """Return once the daemon has made its first pass, and trusts what it has read.
 
         A file that changed less than two seconds before it was read is read again by the next pass.
         """
-        daemon.until_at_rest()
+        daemon.until_passes(1)
         time.sleep(0.1 if self.is_brief else SETTLES_S)
 
     def times(self, usual: int) -> int:

@@ -29,6 +29,7 @@ class Site:
     def __post_init__(self) -> None:
         self.jobs_dir = self.directory / "jobs.d"
         self.state = self.directory / "state" / "state.db"
+        self._known = self.directory / "state-is-whole"
         self._password = self.directory / "password"
 
     def grow(self) -> None:
@@ -41,23 +42,22 @@ class Site:
         whole.touch()
 
     def record_as_done(self) -> None:
-        """Have a state in which each manifest is already done, unless an earlier run has left one."""
-        known = self.directory / "state-is-whole"
-        if known.exists() and known.read_text() == self.explorer_url:
+        """Have a state in which each manifest is already done, unless one is there and at rest."""
+        if self._known.exists() and self._known.read_text() == self.explorer_url:
             return
-        known.unlink(missing_ok=True)
         self.forget()
         self.command("baseline")
-        known.write_text(self.explorer_url)
+        self._known.write_text(self.explorer_url)
 
     def forget(self) -> None:
         """Have no state."""
+        self._known.unlink(missing_ok=True)
         shutil.rmtree(self.state.parent, ignore_errors=True)
 
     def daemon(self, wrapped_in: tuple[str, ...] = (), **settings: str) -> Daemon:
         """The daemon with these settings besides the site's own; `wrapped_in` stands before its command."""
         arguments = [*wrapped_in, sys.executable, "-m", "reconciler", "run"]
-        return Daemon(arguments, self.environ(**settings), self.directory)
+        return Daemon(arguments, self.environ(**settings), self.directory, self._known)
 
     def command(self, *arguments: str, **settings: str) -> str:
         """Run a command to its end; what it printed. Raises if it failed."""

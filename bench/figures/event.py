@@ -37,21 +37,27 @@ class Changing:
         self._daemon = daemon
         self._rests_s = 0.0 if place.is_brief else rests_s
         self._seen: list[tuple[float, float]] = []
+        self._number = site.count // 2
+        self._original = (site.jobs_dir / trees.path_of(self._number)).read_text()
 
     def change(self, version: int, *, counts: bool = True) -> None:
-        """Exchange a manifest; returns when its job was asked for and all is at rest again."""
+        """Exchange a manifest; returns when its job was asked for and has ended."""
+        self._exchange(trees.manifest(self._number, self._site.workflows, version), counts=counts)
+
+    def put_back(self) -> None:
+        """Exchange it for what it was at first."""
+        self._exchange(self._original, counts=False)
+
+    def _exchange(self, text: str, *, counts: bool) -> None:
         server = self._place.server
-        seen = server.seen()
+        seen, ended = server.seen(), self._daemon.ended_jobs()
         before, before_s = self._daemon.passes()
-        number = self._site.count // 2
-        began_ns = trees.replace(
-            self._site.jobs_dir, number, trees.manifest(number, self._site.workflows, version)
-        )
+        began_ns = trees.replace(self._site.jobs_dir, self._number, text)
         now = server.wait_for(seen.answers + 1, since=seen.submissions)
         _, now_s = self._daemon.until_passes(before + 1)
         if counts:
             self._seen.append((now_s - before_s, (now.submitted_ns[0] - began_ns) / 1e9))
-        self._daemon.until_at_rest()
+        self._daemon.until_ended(ended + 1)
         time.sleep(self._rests_s)
 
     def passes(self) -> Samples:
@@ -77,7 +83,7 @@ def _measure(place: Place, size: int) -> tuple[Samples, Changing, Changing]:
         for turn in range(place.times(9)):
             many.change(version + 1 + turn)
             few.change(version + 1 + turn)
-            many.change(0, counts=False)  # as committed, so that git has nothing to tell
+            many.put_back()  # so that git has nothing to tell
             gits.append(git.status_s())
-        few.change(0, counts=False)
+        few.put_back()
     return Samples.of(gits), many, few

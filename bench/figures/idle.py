@@ -18,7 +18,7 @@ def rows(place: Place) -> Iterator[Row]:
     size = max(place.sizes)
     site = place.done_site(size)
     with site.daemon() as daemon:
-        daemon.until_at_rest()
+        daemon.until_passes(1)
         window_s = 0.5 if place.is_brief else WINDOW_S
         if not place.is_brief:
             daemon.until_passes(daemon.passes()[0] + 1, look_s=1)

@@ -44,7 +44,7 @@ def _measure(place: Place, program: Path) -> tuple[Samples, Samples]:
         for turn in range(place.times(60)):
             changing.change(version + 1 + turn)
             raws.append(_raw_s(place, watched))
-        changing.change(0, counts=False)
+        changing.put_back()
     return changing.requests(), Samples.of(raws)
 
 

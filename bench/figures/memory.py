@@ -18,7 +18,7 @@ def rows(place: Place) -> Iterator[Row]:
         site = place.done_site(size)
         goal = Goal(MOST_MIB[size], "MiB") if size in MOST_MIB else None
         with site.daemon(RESYNC_S="1") as daemon:
-            daemon.until_at_rest()
+            daemon.until_passes(1)
             daemon.until_passes(daemon.passes()[0] + (2 if place.is_brief else PASSES))
             steady, peak = (daemon.memory_mib(field) for field in ("VmRSS", "VmHWM"))
         for name, value in (("steady", steady), ("peak", peak)):

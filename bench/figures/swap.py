@@ -11,6 +11,7 @@ from bench.gitsync import GitSync
 from bench.place import Place
 from bench.row import Goal, Row, against
 from bench.samples import Samples
+from bench.site import Site
 
 FIGURE = "pass after a swap, one changed"
 NEVER_S = "3600"
@@ -46,23 +47,35 @@ def _measure(place: Place, size: int) -> tuple[Samples, Samples, Samples]:
             pass_s, request_s = _swapped(place, daemon, synced, commit)
             passes.append(pass_s)
             requests.append(request_s)
-            place.settle(daemon)
             synced.remove(old)
             gits.append(git.status_s())
             place.settle(daemon)
+        _put_back(daemon, synced, site, place.times(5))
     return Samples.of(passes), Samples.of(requests), Samples.of(gits)
 
 
 def _swapped(place: Place, daemon: Daemon, synced: GitSync, commit: str) -> tuple[float, float]:
     """Swap; seconds that all passes took until exactly one job was asked for, and until then."""
-    seen = place.server.seen()
+    seen, ended = place.server.seen(), daemon.ended_jobs()
     before, before_s = daemon.passes()
     began_ns = time.monotonic_ns()
     synced.swap(commit)
     now = place.server.wait_for(seen.answers + 1, since=seen.submissions)
     _, now_s = daemon.until_passes(before + 1)
+    daemon.until_ended(ended + 1)
     place.settle(daemon)
     extra = place.server.seen().submissions - seen.submissions
     if extra != 1:
         raise AssertionError(f"one manifest was changed, and {extra} jobs were asked for")
     return now_s - before_s, (now.submitted_ns[0] - began_ns) / 1e9
+
+
+def _put_back(daemon: Daemon, synced: GitSync, site: Site, changed: int) -> None:
+    """Swap to a commit in which all is as it was, so that the state is at rest with the plain tree."""
+    ended, commit = daemon.ended_jobs(), synced.current()
+    for number in range(changed):
+        path = trees.path_of(number)
+        commit = synced.commit(path, (site.jobs_dir / path).read_text())
+    synced.check_out(commit)
+    synced.swap(commit)
+    daemon.until_ended(ended + changed)
