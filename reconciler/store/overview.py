@@ -11,7 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 
-from reconciler.core.model import JobStatus, Name, RunKey, State
+from reconciler.core.model import CancelCause, JobStatus, Name, RunKey, State
 from reconciler.core.overview import BY_URGENCY, Order, Question
 from reconciler.core.sighting import Presence
 from reconciler.store.rows import key_of
@@ -26,6 +26,10 @@ _IS_UNCLAIMED = f"""(runs.phase IS NULL OR (names.presence = '{Presence.WANTED}'
     AND runs.phase NOT IN ('Submitting', 'Unknown', 'Held')
     AND (names.digest IS NOT runs.digest OR runs.phase = 'Superseded')))"""
 
+# As `Accepted.is_overdue`.
+_IS_OVERDUE = f"""(runs.phase = 'Ended' AND runs.job_status <> '{JobStatus.SUCCESS}'
+    AND runs.cancel_cause = '{CancelCause.DEADLINE}')"""
+
 # As `item.state_of` and `item._unclaimed`.
 _STATE = f"""CASE
     WHEN runs.phase IN ('Submitting', 'Unknown', 'Held') THEN runs.phase
@@ -34,6 +38,7 @@ _STATE = f"""CASE
     WHEN names.presence = '{Presence.SUSPENDED}' THEN '{State.SUSPENDED}'
     WHEN names.presence = '{Presence.DELETED}' THEN '{State.DELETED}'
     WHEN {_IS_UNCLAIMED} THEN '{State.WAITING}'
+    WHEN {_IS_OVERDUE} THEN '{State.FAILED}'
     WHEN runs.phase IN ('Followed', 'Ended') THEN CASE runs.job_status
         WHEN '{JobStatus.SUCCESS}' THEN '{State.SUCCEEDED}'
         WHEN '{JobStatus.FAILED}' THEN '{State.FAILED}'

@@ -23,7 +23,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.sighting import Presence, Sighting
 from reconciler.store.migrations import migrate
-from reconciler.store.rows import columns_of, sighting_columns
+from reconciler.store.rows import cancel_columns, columns_of, sighting_columns
 from reconciler.store.statements import insert, key_columns, tell
 from reconciler.store.sums import register
 from tests.core.builders import digest, run
@@ -66,6 +66,8 @@ class Known:
             state = replace(state, job_id=JobId(next(self._jobs)))
         about = {"workflow_id": of.workflow_id, "digest": of.digest, "claimed_ms": 0, "updated_ms": 0}
         about |= {"intent": 1} | columns_of(state)
+        if isinstance(state, Accepted) and state.cancel is not None:
+            about |= cancel_columns(state.cancel)
         insert(self._connection, "runs", key_columns(of.key) | about | columns)
 
     def remove(self, name: str) -> None:

@@ -13,6 +13,8 @@ import pytest
 from reconciler.core.model import (
     Accepted,
     Baselined,
+    Cancel,
+    CancelCause,
     Held,
     JobId,
     JobStatus,
@@ -39,6 +41,10 @@ RUN_STATES: tuple[RunState | None, ...] = (
     Held(INTENT, "two candidates", (JobId(8), JobId(9))),
     *(Accepted(JobId(7), status, 0) for status in JobStatus),
     *(Accepted(JobId(7), status, 0, 1) for status in JobStatus),
+    *(
+        Accepted(JobId(7), status, 0, ended_ms, Cancel(cause, "stopped", 0))
+        for status, ended_ms, cause in itertools.product(JobStatus, (None, 1), CancelCause)
+    ),
     Baselined(0),
     Rejected(40004001, "no such workflow"),
     Superseded("deleted"),
