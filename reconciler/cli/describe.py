@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.description import lines_of, link_to
+from reconciler.cli.description import lines_of
 from reconciler.cli.history import event_as_json
 from reconciler.cli.naming import unknown
 from reconciler.cli.render import say_json, show
 from reconciler.core.item import as_json, rfc3339
 from reconciler.core.model import Accepted, Name, Policies, Task
 from reconciler.core.record import Candidate, Dossier, RunRecord
+from reconciler.core.wording import run_link
 from reconciler.errors import ExitCode
 from reconciler.store.dossier import dossier_of
 from reconciler.store.reading import Reader
@@ -83,7 +84,7 @@ def _json_of_run(record: RunRecord, job_url: str | None) -> dict[str, Any]:
         "body": record.body.decode(errors="backslashreplace") if record.body is not None else None,
         "jobId": str(run.state.job_id) if isinstance(run.state, Accepted) else None,
         "jobStatus": str(run.state.status) if isinstance(run.state, Accepted) else None,
-        "jobUrl": link_to(run, job_url),
+        "jobUrl": run_link(run, job_url),
         "endedAt": _time(run.state.ended_ms) if isinstance(run.state, Accepted) else None,
         "claimedAt": rfc3339(run.claimed_ms),
         "requests": [

@@ -12,7 +12,7 @@ from reconciler.core.model import Accepted, Held, Job, Name, Pause, Run, Task, U
 from reconciler.core.record import Candidate, Dossier, RunRecord, Sent, WorkflowRecord
 from reconciler.core.sighting import Presence
 from reconciler.core.span import age
-from reconciler.core.wording import job_link, policies_told
+from reconciler.core.wording import policies_told, run_link
 
 EVENTS = 20
 """How many events are shown: the newest."""
@@ -38,12 +38,6 @@ def lines_of(known: Dossier, job_url: str | None) -> Iterator[str]:
     yield ""
     yield f"Events (the last {EVENTS}; `reconciler history` has more):"
     yield from events_table(known.events[-EVENTS:], is_of_one=True, indent=2)
-
-
-def link_to(run: Run, job_url: str | None) -> str | None:
-    """The link to a run's job in Explorer's own page, if there is a job and a template for links."""
-    job_id = str(run.state.job_id) if isinstance(run.state, Accepted) else None
-    return job_link(job_id, run.workflow_id, job_url)
 
 
 def _lines_of_item(known: Dossier) -> Iterator[str]:
@@ -116,7 +110,7 @@ def _lines_of_run(record: RunRecord, job_url: str | None) -> Iterator[str]:
 def _facts_of_state(run: Run, job_url: str | None) -> dict[str, str]:
     match run.state:
         case Accepted() as job:
-            return _facts_of_job(job, link_to(run, job_url))
+            return _facts_of_job(job, run_link(run, job_url))
         case Unknown(why=why, looks=looks, look_ms=look_ms):
             return {"Why": why, "Looked for": f"{looks} times, next at about {_time(look_ms)}"}
         case Held(why=why):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from reconciler.core.action import Action, Claim, GiveUp, Nothing, Submit, Wait
-from reconciler.core.model import DEFAULTS, Policies
+from reconciler.core.model import DEFAULTS, Accepted, Policies, Run
 from reconciler.core.reason import Reason
 
 
@@ -70,6 +70,12 @@ def job_link(job_id: str | None, workflow_id: str | None, job_url: str | None) -
     if job_url is None or job_id is None:
         return None
     return job_url.replace("{job_id}", job_id).replace("{workflow_id}", workflow_id or "")
+
+
+def run_link(run: Run, job_url: str | None) -> str | None:
+    """The link to a run's job in Explorer's own page, if there is a job and a template for links."""
+    job_id = str(run.state.job_id) if isinstance(run.state, Accepted) else None
+    return job_link(job_id, run.workflow_id, job_url)
 
 
 _WORD_OF_REASON = {

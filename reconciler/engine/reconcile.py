@@ -163,8 +163,7 @@ class Reconciler:
     async def plan_alone(self, name: Name) -> tuple[Observed, Plan]:
         """What is known of one name, and the plan for it alone; nothing of that is recorded or performed."""
         wishes = {name: self._wishes.get(name, Absent(2))}
-        names = dict.fromkeys((name, *_dependencies_of(wishes.values())))
-        world = self._with_troubles(await self.store.world(tuple(names), _workflows_of(wishes.values())))
+        world = await self._world_of(wishes)
         alone = plan(wishes, world, self.now_ms(), max_new=0, room=self.room, others=self._wishes)
         return world.names.get(name, Observed()), alone
 
@@ -252,11 +251,15 @@ class Reconciler:
     async def _decide(self, wishes: dict[Name, Wish], tree: dict[Name, Wish]) -> Plan:
         """Plan these names, of a whole tree, and perform it."""
         now_ms = self.now_ms()
-        names = dict.fromkeys((*wishes, *_dependencies_of(wishes.values())))
-        world = self._with_troubles(await self.store.world(tuple(names), _workflows_of(wishes.values())))
+        world = await self._world_of(wishes)
         self.plan = plan(wishes, world, now_ms, max_new=self.max_new, room=self.room, others=tree)
         await self._perform(self.plan, wishes, now_ms)
         return self.plan
+
+    async def _world_of(self, wishes: dict[Name, Wish]) -> World:
+        """What a plan for these names needs to know: of them, of what they depend on, of their workflows."""
+        names = dict.fromkeys((*wishes, *_dependencies_of(wishes.values())))
+        return self._with_troubles(await self.store.world(tuple(names), _workflows_of(wishes.values())))
 
     def _with_troubles(self, world: World) -> World:
         """The world with what only this process knows: which workflows cannot be listed yet, and why."""

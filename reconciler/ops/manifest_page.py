@@ -10,7 +10,7 @@ from reconciler.core.item import state_of
 from reconciler.core.model import Accepted, Held, Run, State, Unknown, Waiting
 from reconciler.core.record import Candidate, Dossier, Event, RunRecord
 from reconciler.core.sighting import Presence
-from reconciler.core.wording import job_link, policies_told
+from reconciler.core.wording import job_link, policies_told, run_link
 from reconciler.ops.head import Head
 from reconciler.ops.page import TONES, row_of
 from reconciler.ops.templating import page_from
@@ -77,8 +77,7 @@ def _run(record: RunRecord, job_url: str | None) -> _ShownRun:
     run = record.run
     job = run.state if isinstance(run.state, Accepted) else None
     state = state_of(Presence.WANTED, run.state)
-    link = job_link(str(job.job_id), run.workflow_id, job_url) if job else None
-    return _ShownRun(record, state, TONES[state], job, link, _why(run))
+    return _ShownRun(record, state, TONES[state], job, run_link(run, job_url), _why(run))
 
 
 def _why(run: Run) -> str:

@@ -96,6 +96,11 @@ def names_of(connection: sqlite3.Connection, question: Question, page: int) -> l
     return [Name(row[0]) for row in rows]
 
 
+def held_count(connection: sqlite3.Connection) -> int:
+    """How many runs are held."""
+    return int(connection.execute("SELECT count(*) FROM runs WHERE phase = 'Held'").fetchone()[0])
+
+
 def older_held(connection: sqlite3.Connection) -> list[RunKey]:
     """The runs that are held and are not the newest of their name."""
     rows = connection.execute(

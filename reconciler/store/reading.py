@@ -34,7 +34,7 @@ from reconciler.store.describing import runs_of, workflow_of
 from reconciler.store.following import accepted_in, followed
 from reconciler.store.keeping import old_events, old_names
 from reconciler.store.migrations import STEPS, migrate, version_of
-from reconciler.store.overview import counts_of, names_of, older_held
+from reconciler.store.overview import counts_of, held_count, names_of, older_held
 from reconciler.store.port import Wish
 from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, policies_of, run_of, sighting_of
 from reconciler.store.settling import foreign_among, runs_in
@@ -206,7 +206,7 @@ class Reader:
                 pages=pages,
                 matching=matching,
                 items=list(self.items_of(names_of(self._connection, question, page))),
-                held=len(self.runs(("Held",))),
+                held=held_count(self._connection),
                 older_held=older_held(self._connection),
                 pause=self.pause(),
             )
