@@ -39,6 +39,7 @@ from reconciler.core.room import Room
 from reconciler.core.sighting import Presence, Sighting, sighting_of
 from reconciler.engine.tasks import FirstListing, Queue, Submission, key_of_listing
 from reconciler.engine.telemetry import Telemetry
+from reconciler.source.heard import ANYTHING, Heard
 from reconciler.source.tree import Missing, PutOff, Snapshot
 from reconciler.store.port import Store
 
@@ -66,8 +67,8 @@ class Emptied:
 
 PassResult = Planned | PutOff | Missing | Emptied
 
-Scan = Callable[[], Awaitable[Snapshot | PutOff | Missing]]
-"""Reads the tree once. It may take long, and must not hold up the event loop meanwhile."""
+Scan = Callable[[Heard], Awaitable[Snapshot | PutOff | Missing]]
+"""Reads the tree once, as `Tree.scan`. It may take long, and must not hold up the event loop meanwhile."""
 
 
 @dataclass(slots=True)
@@ -123,10 +124,10 @@ class Reconciler:
         self._sightings = await self.store.sightings()
         self._revisits.update(await self.store.unfinished_names())
 
-    async def reconcile(self) -> PassResult:
-        """One whole pass. Raises StateUnwritable if it could not be recorded; then it did not count."""
+    async def reconcile(self, heard: Heard = ANYTHING) -> PassResult:
+        """One pass. Raises StateUnwritable if it could not be recorded; then it did not count."""
         began_s = time.perf_counter()
-        seen = await self.scan()
+        seen = await self.scan(heard)
         async with self._deciding:
             result = await self._compare(seen) if isinstance(seen, Snapshot) else seen
         seconds = time.perf_counter() - began_s

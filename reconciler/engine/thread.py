@@ -6,13 +6,14 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """What `work` gives, done in a thread of its own, for which the end of the process does not wait.
+async def in_thread(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """What `work` gives for these arguments, done in a thread for which the end of the process does not wait.
 
     `asyncio.to_thread` would: its threads are joined when the loop ends, and a drain would take as long as
     the slowest scan.
@@ -22,7 +23,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            result = work()
+            result = work(*args, **named)
         except BaseException as error:  # for whoever waits
             _tell(loop, future, lambda error=error: future.set_exception(error))  # type: ignore[misc]
         else:

@@ -2,19 +2,21 @@
 
 Two rules live here. A signature is believed only if the file's times lay two seconds before the pass that
 read it, since two writes within one tick of a file system's clock look the same (git's "racy" problem). And
-the same bytes at the same path give the same documents, the very object, however they came there: by a
-`touch`, or in a new worktree.
+the same bytes at the same path give the same documents, without being parsed again, however they came there:
+by a `touch`, or in a new worktree.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
 from reconciler.core.model import Document, Invalid, Problem
-from reconciler.source.reading import NO_SIGNATURE, Content, Signature, Unusable, signature
+from reconciler.core.packed import Packed, packed, unpacked
+from reconciler.source.reading import Signature, Unusable, signature
 
 SETTLED_NS = 2_000_000_000
 """How far back (nanoseconds) a file's times must lie; two seconds are the coarsest tick in use (FAT)."""
@@ -22,55 +24,109 @@ SETTLED_NS = 2_000_000_000
 Reader = Callable[[str, bytes], tuple[Document, ...]]
 """From a path relative to the tree and a file's bytes to its documents: `reconciler.core.manifest.read`."""
 
+Mark = bytes
+"""A signature as bytes."""
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One file as it was last read. `content_hash` is its SHA-256, empty where nothing could be read.
+_MARK = struct.Struct("<QQqq")
+MARK_BYTES = _MARK.size
+_pack = _MARK.pack
+_TIMES = (-(2**63), 2**63 - 1)
 
-    `is_settled`: the same signature means the same content. `hides_names`: some document in it has no name
-    that could be read, so nobody can say that a name last seen in this file is gone.
+NO_MARK: Mark = bytes(MARK_BYTES)
+"""Stands for a signature that may not be believed: no file has it."""
+
+_HASH_BYTES = 16
+_HEAD_BYTES = _HASH_BYTES + 1
+_NO_HASH = bytes(_HASH_BYTES)
+_NO_DOCUMENTS = packed(())
+
+
+class SourceFile(bytes):
+    """One file's content as it was last read: a hash of it, and its documents.
+
+    All in one string of bytes, because a tree has a hundred thousand: as an object with fields it would take
+    twice the memory, and each collection of garbage would look at it.
     """
 
-    signature: Signature
-    is_settled: bool
-    content_hash: bytes
-    documents: tuple[Document, ...]
-    hides_names: bool
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, content_hash: bytes, documents: tuple[Document, ...]) -> SourceFile:
+        """Put together what was read."""
+        hides = any(isinstance(document, Invalid) and not document.name for document in documents)
+        return cls(b"".join((content_hash, b"\1" if hides else b"\0", packed(documents))))
+
+    def is_of(self, data: bytes) -> bool:
+        """Whether these bytes are its content, as far as a hash of 128 bits tells."""
+        return self.startswith(_hash(data))
+
+    @property
+    def hides_names(self) -> bool:
+        """Whether some document has no name that could be read: nobody can say then that a name is gone."""
+        return self[_HEAD_BYTES - 1] == 1
+
+    def has_documents_of(self, other: SourceFile) -> bool:
+        """Whether the same stands in both."""
+        return self.endswith(other.packed) and len(self) == len(other)
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether anything stands in it."""
+        return self.packed != _NO_DOCUMENTS
+
+    @property
+    def packed(self) -> Packed:
+        """Its documents as `core.packed` packs them."""
+        return self[_HEAD_BYTES:]
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """What stands in it, each time anew."""
+        return unpacked(self.packed)
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The files of the passes before, by path, for one pass that began at `started_ns` (wall clock)."""
+    """What one pass, which began at `started_ns` (wall clock), makes of the files that it reads."""
 
-    known: Mapping[str, SourceFile]
     read: Reader
     started_ns: int
 
-    def unchanged(self, path: str, status: os.stat_result) -> SourceFile | None:
-        """The file as it was last read, if its signature says beyond doubt that it is the same."""
-        before = self.known.get(path)
-        if before is not None and before.is_settled and before.signature == signature(status):
-            return before
-        return None
+    @property
+    def settled_ns(self) -> int:
+        """The latest time that is settled: a change after it would show, if it came in this pass or later."""
+        return self.started_ns - SETTLED_NS
 
-    def understood(self, path: str, content: Content) -> SourceFile:
-        """The file with these bytes; they are parsed only if they differ from those last read here."""
-        content_hash = sha256(content.data).digest()
-        before = self.known.get(path)
-        if before is not None and before.content_hash == content_hash:
-            documents, hides_names = before.documents, before.hides_names
-        else:
-            documents = self.read(path, content.data)
-            hides_names = any(isinstance(document, Invalid) and not document.name for document in documents)
-        is_settled = max(content.signature[2:]) <= self.started_ns - SETTLED_NS
-        return SourceFile(content.signature, is_settled, content_hash, documents, hides_names)
+    def believed(self, found: Signature) -> Mark:
+        """The mark of what was found in this pass, if a change of it would show."""
+        return _mark(found) if max(found[2:]) <= self.settled_ns else NO_MARK
+
+    def understood(self, path: str, data: bytes) -> SourceFile:
+        """The file with these bytes, parsed."""
+        return SourceFile.of(_hash(data), self.read(path, data))
 
     def unusable(self, path: str, why: Unusable) -> SourceFile:
-        """A file that is not read, as one invalid document: the same object while the reason is the same."""
-        documents = (Invalid(None, path, why.line, (Problem(path, why.line, 1, "", why.code, why.message),)),)
-        before = self.known.get(path)
-        if before is not None and before.documents == documents:
-            return before
-        return SourceFile(
-            NO_SIGNATURE, is_settled=False, content_hash=b"", documents=documents, hides_names=True
-        )
+        """A file that is not read, as one invalid document."""
+        document = Invalid(None, path, why.line, (Problem(path, why.line, 1, "", why.code, why.message),))
+        return SourceFile.of(_NO_HASH, (document,))
+
+
+def _hash(data: bytes) -> bytes:
+    return sha256(data).digest()[:_HASH_BYTES]
+
+
+def mark_of(status: os.stat_result) -> Mark:
+    """What a file or directory is recognised by: where it is believed, an equal mark means equal content."""
+    try:
+        return _pack(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    except struct.error:
+        return _mark(signature(status))
+
+
+def _mark(found: Signature) -> Mark:
+    inode, size, mtime_ns, ctime_ns = found
+    try:
+        return _MARK.pack(inode, size, mtime_ns, ctime_ns)
+    except struct.error:  # a time some three hundred years from 1970: the nearest that a mark can hold
+        least, most = _TIMES
+        return _MARK.pack(inode, size, min(max(mtime_ns, least), most), min(max(ctime_ns, least), most))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reconciler.source.links import Broken, Reached, Trail, follow
 from reconciler.source.putoff import PutOff, PutOffReason, Unsettled
-from reconciler.source.revision import revision_of
+from reconciler.source.revision import named_by_links, revision_of
 from reconciler.source.worktree import Stand, Worktree, stand, worktree_around
 
 
@@ -27,6 +27,15 @@ class Ground:
     def revision(self) -> str | None:
         """The commit that the tree stands at, where one is known."""
         return revision_of(self.trail, self.stand)
+
+    @property
+    def is_exchanged_whole(self) -> bool:
+        """Whether it is git-sync's: it makes a new worktree for each commit, and swaps the link to it.
+
+        Told by the commit's name in the link. Nobody has a reason to write into such a worktree; who does so
+        all the same is heard by the watcher, and a worktree that people work in is not reached like that.
+        """
+        return named_by_links(self.trail) is not None
 
     def obstacle(self) -> PutOff | None:
         """What keeps a pass from counting at this moment: git's lock."""

@@ -56,6 +56,10 @@ class Rules:
         return False
 
 
+NO_RULES = Rules()
+"""What holds where nobody wrote a rule."""
+
+
 def parse(data: bytes, most: int = MAX_RULES) -> _Spec | BadRules:
     """The rules in the bytes of one file, at most so many."""
     try:

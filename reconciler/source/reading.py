@@ -17,6 +17,9 @@ from reconciler.source.putoff import Unsettled
 MAX_BYTES = 256 * 1024
 """The largest file that is read."""
 
+_USUAL_BYTES = 16 * 1024
+"""Below this one read gets a whole manifest."""
+
 Signature = tuple[int, int, int, int]
 """A file's inode, size, mtime and ctime (nanoseconds): another content has another one, but for git's "racy"
 case of two writes within one tick of the file system's clock."""
@@ -74,6 +77,29 @@ def read_entry(name: str, directory: int, path: str) -> Content | Unusable:
     if isinstance(content, Content) and not signature(status) == content.signature == signature(now):
         raise Unsettled.file(path, "was written to or replaced")
     return content
+
+
+def read_regular(name: str, directory: int, settled_ns: int) -> tuple[os.stat_result, bytes] | None:
+    """Read an entry that a listing shows as a regular file, with half the system calls of `read_entry`.
+
+    To be used only where no entry of the directory can be exchanged unseen. What is left to notice is a file
+    that is written to meanwhile: its times would not lie before `settled_ns`. None: whatever this is, it is
+    for `read_entry` to say.
+    """
+    try:
+        fd = os.open(name, _FILE, dir_fd=directory)
+    except OSError:
+        return None
+    try:
+        data = os.read(fd, _USUAL_BYTES)
+        status = os.fstat(fd)  # after the last byte
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    is_whole = status.st_size == len(data) < _USUAL_BYTES and stat.S_ISREG(status.st_mode)
+    is_settled = status.st_mtime_ns <= settled_ns >= status.st_ctime_ns
+    return (status, data) if is_whole and is_settled else None
 
 
 def read_file(path: str) -> Content | Unusable:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from reconciler.source.cache import Cache, Reader, SourceFile
+from reconciler.source.folder import Change, Files, Memory
 from reconciler.source.ground import Ground, look
+from reconciler.source.heard import ANYTHING, NOTHING, Heard
 from reconciler.source.links import Broken
 from reconciler.source.putoff import PutOff, PutOffReason, Unsettled
-from reconciler.source.walk import Walk
+from reconciler.source.walk import SUFFIXES, Walk
 
 __all__ = ["Missing", "PutOff", "PutOffReason", "Reader", "Snapshot", "SourceFile", "Tree"]
 
@@ -27,15 +28,20 @@ __all__ = ["Missing", "PutOff", "PutOffReason", "Reader", "Snapshot", "SourceFil
 class Snapshot:
     """The tree as it stood at one moment.
 
-    `root` has no links; `files` goes by path relative to it, with `/`, in a fixed order; `revision` is the
-    commit, where one is known. `unreadable` lists what may hide names: files with a document whose name
-    could not be read, and directories (their path ends in `/`; `""` is the whole tree).
+    `root` has no links; `files` goes by path relative to it, with `/`, in a fixed order, and is a view into
+    the tree's memory: the next scan changes it. `changes` are the files whose documents differ from those of
+    the last snapshot (of a first one: all), `revision` is the commit, where one is known. `unreadable` lists
+    what may hide names: files with a document whose name could not be read, and directories (their path ends
+    in `/`; `""` is the whole tree). `is_complete`: all was looked at, so what is not there is absent.
     """
 
     root: Path
     files: Mapping[str, SourceFile]
     unreadable: frozenset[str]
     revision: str | None
+    changes: Mapping[str, Change]
+    has_documents: bool
+    is_complete: bool = True
 
     def hides(self, path: str) -> bool:
         """Whether a name last seen in the file `path` may still be there, although it is not seen."""
@@ -60,56 +66,89 @@ class Tree:
         self._jobs_dir = os.path.join(os.getcwd(), jobs_dir)  # noqa: PTH109, PTH118 - Path would drop "..", "."
         self._read = read
         self._now_ns = now_ns
-        self._known: dict[str, SourceFile] = {}
+        self._memory = Memory()
+        self._stood_on: Ground | None = None
+        """What the last snapshot stood on, if all that is remembered was seen on it."""
 
-    def scan(self) -> Snapshot | PutOff | Missing:
-        """Read the tree; blocks. An unchanged file keeps the `documents` object that it had."""
+    def scan(self, heard: Heard = ANYTHING) -> Snapshot | PutOff | Missing:
+        """Read the tree; blocks. An unchanged file is not read, and unchanged bytes are not parsed again.
+
+        Where no more than some files was `heard` of, only their directories are looked at, and the snapshot
+        is not complete. Else all is looked at, but for a tree that git-sync has put there as a whole, and of
+        which nothing was heard since the last scan.
+        """
         try:
-            before = look(self._jobs_dir)
-            if isinstance(before, Broken):
-                return _missing(before)
-            obstacle = before.obstacle()
-            if obstacle:
-                return obstacle
-            seen = self._walk(before.root)
-            return self._judged(seen, before, look(self._jobs_dir))
+            ground = look(self._jobs_dir)
+            if isinstance(ground, Broken):
+                return _missing(ground)
+            return ground.obstacle() or self._scan(ground, heard)
         except Unsettled as unsettled:
             return unsettled.put_off
 
+    def _scan(self, ground: Ground, heard: Heard) -> Snapshot | PutOff | Missing:
+        stands_as_before = ground == self._stood_on
+        if stands_as_before and heard == NOTHING and ground.is_exchanged_whole and not self._memory.hiding:
+            return self._snapshot(ground, is_complete=True)
+        is_narrow = stands_as_before and not heard.is_anything
+        prefixes = self._folders_of(heard.paths, ground.root) if is_narrow else None
+        self._stood_on = None
+        walked = self._walk(ground.root, prefixes)
+        seen = self._judged(walked, ground, look(self._jobs_dir), is_complete=prefixes is None)
+        if isinstance(seen, Snapshot):
+            self._stood_on = ground
+        return seen
+
+    def _folders_of(self, paths: Collection[str], root: str) -> frozenset[str] | None:
+        """The folders to look at for these files, if that is enough; None if all have to be looked at."""
+        prefixes = set()
+        for path in paths:
+            prefix, slash, name = path.removeprefix(f"{root}/").rpartition("/")
+            is_file_of_ours = path.startswith(f"{root}/") and name.endswith(SUFFIXES) and name[0] != "."
+            if not is_file_of_ours or prefix + slash not in self._memory.folders:
+                return None
+            prefixes.add(prefix + slash)
+        return frozenset(prefixes) or None
+
     def _judged(
-        self, seen: Walk | PutOff | Missing, before: Ground, after: Ground | Broken
+        self, walked: PutOff | Missing | None, before: Ground, after: Ground | Broken, *, is_complete: bool
     ) -> Snapshot | PutOff | Missing:
         """First what happened to the tree as a whole: it explains whatever the walk ran into."""
         if isinstance(after, Broken):
             return _missing(after)
         put_off = after.obstacle() or before.moved(after)
-        if put_off:
-            return put_off
-        return self._snapshot(before, seen) if isinstance(seen, Walk) else seen
+        return put_off or walked or self._snapshot(before, is_complete=is_complete)
 
-    def _walk(self, root: str) -> Walk | PutOff | Missing:
-        cache = Cache(self._known, self._read, self._now_ns())
+    def _walk(self, root: str, prefixes: frozenset[str] | None) -> PutOff | Missing | None:
+        """Bring the memory up to date; what went wrong, if anything did."""
         try:
             root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             return Missing(f"{root}: {error.strerror}")
-        walk = Walk(root, root_fd, cache)
+        walk = Walk(root, root_fd, Cache(self._read, self._now_ns()), self._memory)
         try:
-            walk.run()
+            if prefixes is None:
+                walk.run()
+            else:
+                walk.run_only(prefixes)
         except Unsettled as unsettled:
-            # Each file read so far stood still by itself, so what is known of it stays true.
-            self._known |= walk.files
             return unsettled.put_off
         except OSError as error:
             return Missing(f"{root}: {error.strerror}")
         finally:
             os.close(root_fd)
-        return walk
+        return None
 
-    def _snapshot(self, ground: Ground, seen: Walk) -> Snapshot:
-        self._known = seen.files
-        files = MappingProxyType(seen.files)
-        return Snapshot(Path(ground.root), files, frozenset(seen.unreadable), ground.revision)
+    def _snapshot(self, ground: Ground, *, is_complete: bool) -> Snapshot:
+        memory = self._memory
+        return Snapshot(
+            root=Path(ground.root),
+            files=Files(memory.folders),
+            unreadable=frozenset(memory.hiding),
+            revision=ground.revision,
+            changes=memory.take_changes(),
+            has_documents=memory.filled > 0,
+            is_complete=is_complete,
+        )
 
 
 def _missing(broken: Broken) -> Missing:

@@ -17,6 +17,7 @@ from reconciler.engine import wishes
 from reconciler.errors import ExitCode
 from reconciler.explorer.client import Login, Secret, explorer_at
 from reconciler.sandbox.faults import Answer, Drop, LostSessions, error, html_page
+from reconciler.source.heard import Heard
 from reconciler.store.reading import answer_to, ask
 from reconciler.store.sqlite import SqliteStore
 from tests.engine.stage import FAILING, MISSING, QUICK, SLOW, Stage, now_ms, play_closed
@@ -326,7 +327,7 @@ def test_a_wish_is_performed_although_the_tree_cannot_be_looked_at(
             await stage.until_states(a="Waiting")
             is_read = asyncio.Event()
 
-            async def never() -> None:
+            async def never(_: Heard) -> None:
                 await is_read.wait()
 
             stage.parts.reconciler.scan = never

@@ -15,6 +15,7 @@ from reconciler.core.model import Name, WorkflowId
 from reconciler.engine import passes as module
 from reconciler.engine.passes import CONFIRM_S, STALE_S, Passes
 from reconciler.engine.reconcile import Scan
+from reconciler.source.heard import ANYTHING, Heard
 from reconciler.source.tree import Missing, PutOff, PutOffReason, Snapshot
 from reconciler.source.watch import Trouble, TroubleReason
 from tests.engine.stage import DEADLINE_S, QUICK, Stage, now_ms, play
@@ -31,10 +32,10 @@ class Script:
         self.scans_s: list[float] = []
         self.before_answer: Callable[[], None] = lambda: None
 
-    async def scan(self) -> Any:
+    async def scan(self, heard: Heard) -> Any:
         self.scans_s.append(time.monotonic())
         self.before_answer()
-        return self.answers.pop(0) if self.answers else await self.truth()
+        return self.answers.pop(0) if self.answers else await self.truth(heard)
 
     @property
     def gaps_s(self) -> list[float]:
@@ -333,7 +334,7 @@ def test_a_deaf_watcher_is_mended_before_the_tree_is_read(
 
 def test_the_script_tells_the_truth_in_the_end(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
-        assert isinstance(await scripted(stage).scan(), Snapshot)
+        assert isinstance(await scripted(stage).scan(ANYTHING), Snapshot)
 
     play(tmp_path, scene)
 

@@ -46,6 +46,7 @@ from reconciler.core.sighting import Presence, Sighting
 from reconciler.engine.planning import plan_tree, scan
 from reconciler.engine.reconcile import Planned, Reconciler
 from reconciler.engine.tasks import FirstListing, Queue, Submission
+from reconciler.source.heard import Heard
 from reconciler.store.reading import Reader
 from reconciler.store.rows import cancel_columns, columns_of, sighting_columns
 from reconciler.store.statements import insert, key_columns
@@ -279,7 +280,7 @@ async def both(place: Path, case: Case, disk: Disk) -> tuple[Plan, dict[str, Any
     queue: Queue = Queue()
     printed = plan_tree(place, Reader(disk.connection), NOW_MS, case.max_new, case.room).plan
 
-    async def looked() -> Any:
+    async def looked(_: Heard) -> Any:
         return scan(place, read)
 
     telemetry: Any = Told()

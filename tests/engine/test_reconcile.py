@@ -17,6 +17,7 @@ from reconciler.core.reason import Reason
 from reconciler.engine.reconcile import Emptied, Planned, Scan
 from reconciler.engine.tasks import FirstListing, Submission
 from reconciler.errors import StateUnwritable
+from reconciler.source.heard import Heard
 from reconciler.source.tree import Missing, PutOff, PutOffReason
 from reconciler.store.sqlite import SqliteStore
 from tests.engine.stage import QUICK, SLOW, Stage, manifest_text, now_ms, play
@@ -205,7 +206,7 @@ def _scripted(*seen: Any) -> Scan:
     """A tree that says what it was told to."""
     left = list(seen)
 
-    async def scan() -> Any:
+    async def scan(_: Heard) -> Any:
         return left.pop(0)
 
     return scan

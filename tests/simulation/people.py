@@ -26,13 +26,15 @@ from reconciler.core.model import (
     WorkflowId,
 )
 from reconciler.source.cache import SourceFile
+from reconciler.source.folder import Change
+from reconciler.source.heard import Heard
 from reconciler.source.putoff import PutOff, PutOffReason
-from reconciler.source.reading import NO_SIGNATURE
 from reconciler.source.tree import Missing, Snapshot
 from tests.simulation.story import Story
 
 COMPLETE = ("good",) * 10 + ("bad",)
 KINDS = (*COMPLETE, "incomplete")
+_NO_HASH = bytes(16)
 POLICIES = ("auto",) * 4 + ("hold", "resubmit")
 
 
@@ -159,8 +161,8 @@ class Garden:
             self._gone.append(self.specs.pop(old.name))
             self.story.tell("somebody deletes {}", old.name)
 
-    async def scan(self) -> Snapshot | PutOff | Missing:
-        """What a pass sees."""
+    async def scan(self, seen: dict[str, SourceFile], _: Heard) -> Snapshot | PutOff | Missing:
+        """What a pass sees, where the last one has `seen` these files."""
         await asyncio.sleep(0.001 + 0.01 * self.dice.random())
         hidden: frozenset[str] = frozenset()
         specs = self.specs
@@ -176,13 +178,24 @@ class Garden:
                     hidden = frozenset(f"{name}.yaml" for name in specs if self.dice.random() < 0.5)
                     specs = {name: it for name, it in specs.items() if f"{name}.yaml" not in hidden}
         files = {f"{name}.yaml": self._file(spec) for name, spec in sorted(specs.items())}
-        return Snapshot(Path("/"), files, hidden, f"commit-{self._commits}")
+        pairs = {path: Change(seen.get(path), files.get(path)) for path in sorted(seen | files)}
+        changes = {path: change for path, change in pairs.items() if change.before != change.after}
+        seen.clear()
+        seen.update(files)
+        return Snapshot(
+            root=Path("/"),
+            files=files,
+            unreadable=hidden,
+            revision=f"commit-{self._commits}",
+            changes=changes,
+            has_documents=bool(files),
+        )
 
     def _file(self, spec: Spec) -> SourceFile:
         known = self._files.get(spec.name)
         if known is not None and known[0] is spec:
             return known[1]
-        file = SourceFile(NO_SIGNATURE, True, b"", (spec.document(),), False)
+        file = SourceFile.of(_NO_HASH, (spec.document(),))
         self._files[spec.name] = (spec, file)
         return file
 

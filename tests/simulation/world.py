@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +27,7 @@ from reconciler.errors import StateUnwritable
 from reconciler.explorer.client import Explorer, Login, Secret
 from reconciler.explorer.session import Session
 from reconciler.settings import Settings
+from reconciler.source.cache import SourceFile
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.memory import Conditions, Copy, Disk, MemoryStore
 from tests.simulation.network import Line, Network
@@ -220,7 +222,7 @@ class World:
                 store,
                 explorer,
                 gate,
-                self.garden.scan,
+                partial(self.garden.scan, dict[str, SourceFile]()),
                 lambda _: silence,
                 self.telemetry,
                 status,

@@ -2,57 +2,64 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from reconciler.source.cache import SETTLED_NS, Cache, SourceFile
-from reconciler.source.reading import Content, Unusable, signature
+from reconciler.source.cache import NO_MARK, SETTLED_NS, Cache, SourceFile, mark_of
+from reconciler.source.reading import Unusable, signature
 from tests.source.understanding import Understanding
 
 
-def cache(known: dict[str, SourceFile], started_ns: int, understanding: Understanding | None = None) -> Cache:
-    return Cache(known, understanding or Understanding(), started_ns)
+def cache(started_ns: int = 0) -> Cache:
+    return Cache(Understanding(), started_ns)
 
 
 @pytest.mark.parametrize(
-    ("mtime_ns", "ctime_ns", "is_settled"),
-    [(0, 0, True), (0, 1, False), (1, 0, False), (-10, 0, True), (10**18, 0, False)],
+    ("mtime_ns", "ctime_ns", "is_believed"),
+    [(0, 0, True), (0, 1, False), (1, 0, False), (-10, 0, True), (10**18, 0, False), (10**21, 0, False)],
 )
-def test_a_file_is_settled_if_both_its_times_lie_two_seconds_before_the_pass(
-    mtime_ns: int, ctime_ns: int, is_settled: bool
+def test_a_file_is_believed_if_both_its_times_lie_two_seconds_before_the_pass(
+    mtime_ns: int, ctime_ns: int, is_believed: bool
 ) -> None:
-    content = Content((1, 3, mtime_ns, ctime_ns), b"one")
-    assert cache({}, SETTLED_NS).understood("a.yaml", content).is_settled is is_settled
+    mark = cache(SETTLED_NS).believed((1, 3, mtime_ns, ctime_ns))
+    assert (mark != NO_MARK) is is_believed
 
 
-def test_a_signature_is_believed_only_of_a_settled_file(tmp_path: Path) -> None:
+def test_a_mark_is_that_of_a_settled_file_only(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("one")
     status = (tmp_path / "a.yaml").stat()
     for age_ns in (SETTLED_NS, SETTLED_NS - 1):
-        now_ns = status.st_ctime_ns + age_ns
-        file = cache({}, now_ns).understood("a.yaml", Content(signature(status), b"one"))
-        believed = cache({"a.yaml": file}, now_ns).unchanged("a.yaml", status)
-        assert (believed is file) is (age_ns == SETTLED_NS)
+        believed = cache(status.st_ctime_ns + age_ns).believed(signature(status))
+        assert (believed == mark_of(status)) is (age_ns == SETTLED_NS)
 
 
-def test_the_same_bytes_at_another_path_are_understood_anew() -> None:
-    understanding = Understanding()
-    content = Content((1, 3, 0, 0), b"one")
-    file = cache({}, 0, understanding).understood("a.yaml", content)
-    cache({"a.yaml": file}, 0, understanding).understood("b.yaml", content)
-    assert understanding.paths == ["a.yaml", "b.yaml"]
+@pytest.mark.parametrize("seconds", [-(10**11), 10**11])
+def test_times_that_no_mark_can_hold_do_no_harm(tmp_path: Path, seconds: int) -> None:
+    path = tmp_path / "a.yaml"
+    path.touch()
+    os.utime(path, (seconds, seconds))
+    assert mark_of(path.stat()) != NO_MARK
 
 
-def test_a_file_that_stays_unusable_for_the_same_reason_stays_the_same_object() -> None:
+def test_a_file_knows_its_own_bytes() -> None:
+    file = cache().understood("a.yaml", b"one")
+    assert file.is_of(b"one")
+    assert not file.is_of(b"two")
+
+
+def test_a_file_that_stays_unusable_for_the_same_reason_stays_the_same() -> None:
     why = Unusable("too_large", "the file is too large")
-    first = cache({}, 0).unusable("a.yaml", why)
-    assert cache({"a.yaml": first}, 0).unusable("a.yaml", why) is first
-    other = cache({"a.yaml": first}, 0).unusable("a.yaml", Unusable("not_a_file", "this is a FIFO"))
-    assert other.documents != first.documents
+    first = cache().unusable("a.yaml", why)
+    assert cache().unusable("a.yaml", why) == first
+    other = cache().unusable("a.yaml", Unusable("not_a_file", "this is a FIFO"))
+    assert not other.has_documents_of(first)
+    assert first.hides_names
 
 
-def test_a_file_that_can_be_read_again_is_understood_anew() -> None:
-    refused = cache({}, 0).unusable("a.yaml", Unusable("unreadable", "no"))
-    file = cache({"a.yaml": refused}, 0).understood("a.yaml", Content((1, 0, 0, 0), b""))
-    assert not file.hides_names
+@pytest.mark.parametrize(("text", "has", "hides"), [(b"one", True, False), (b"broken", True, True)])
+def test_a_file_says_whether_it_has_documents_and_hides_names(text: bytes, has: bool, hides: bool) -> None:
+    file = cache().understood("a.yaml", text)
+    assert (file.has_documents, file.hides_names) == (has, hides)
+    assert not SourceFile.of(bytes(16), ()).has_documents

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.source import reading
+from reconciler.source.folder import Change
 from reconciler.source.tree import Missing, PutOff, PutOffReason, Snapshot, Tree
 from tests.source.git import Repository, swap_link
 from tests.source.understanding import Understanding, missing, put_off, snapshot, texts
@@ -33,10 +34,12 @@ def test_a_snapshot_holds_every_manifest_by_its_relative_path(jobs: Path, tree: 
     assert seen.revision is None
 
 
-def test_an_unchanged_file_keeps_its_documents_object(jobs: Path, tree: Tree) -> None:
+def test_an_unchanged_file_keeps_its_documents(jobs: Path, tree: Tree) -> None:
     (jobs / "a.yaml").write_text("one")
     first = snapshot(tree).files["a.yaml"].documents
-    assert snapshot(tree).files["a.yaml"].documents is first
+    again = snapshot(tree)
+    assert again.files["a.yaml"].documents == first
+    assert not again.changes
 
 
 def test_a_changed_file_gets_new_documents_and_leaves_the_others_alone(jobs: Path, tree: Tree) -> None:
@@ -46,7 +49,7 @@ def test_a_changed_file_gets_new_documents_and_leaves_the_others_alone(jobs: Pat
     (jobs / "a.yaml").write_text("two")
     after = snapshot(tree)
     assert texts(after) == {"a.yaml": "two", "b.yaml": "one"}
-    assert after.files["b.yaml"].documents is before.files["b.yaml"].documents
+    assert after.changes == {"a.yaml": Change(before.files["a.yaml"], after.files["a.yaml"])}
 
 
 def test_a_settled_file_is_not_opened_again(
@@ -75,38 +78,36 @@ def test_an_edit_within_the_tick_of_the_same_size_with_its_mtime_put_back_is_not
 def test_the_same_edit_is_noticed_where_the_clock_of_the_files_ticks_so_slowly_that_nothing_shows(
     jobs: Path, understanding: Understanding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def coarse(status: os.stat_result) -> reading.Signature:
-        day = 86_400 * 1_000_000_000
-        return (
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns // day * day,
-            status.st_ctime_ns // day * day,
-        )
+    day_ns = 86_400 * 1_000_000_000
 
-    for module in ("reading", "cache"):
-        monkeypatch.setattr(f"reconciler.source.{module}.signature", coarse)
+    class Coarse:
+        def __init__(self, status: os.stat_result) -> None:
+            self._status = status
+
+        def __getattr__(self, name: str) -> int:
+            value: int = getattr(self._status, name)
+            return value // day_ns * day_ns if name in ("st_mtime_ns", "st_ctime_ns") else value
+
+    for name in ("stat", "lstat", "fstat"):
+        exact = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, exact=exact, **more: Coarse(exact(*args, **more)))
     path = jobs / "a.yaml"
     path.write_text("one")
-    now_ns = coarse(path.stat())[3] + 1_999_999_999
+    now_ns = path.stat().st_ctime_ns + 1_999_999_999
     tree = Tree(jobs, understanding, now_ns=lambda: now_ns)
-    before = snapshot(tree).files["a.yaml"]
+    snapshot(tree)
     with path.open("r+b") as file:
         file.write(b"two")
-    after = snapshot(tree)
-    assert after.files["a.yaml"].signature == before.signature
-    assert texts(after) == {"a.yaml": "two"}
+    assert texts(snapshot(tree)) == {"a.yaml": "two"}
 
 
 def test_a_touched_file_is_read_but_not_understood_again(
     jobs: Path, tree: Tree, understanding: Understanding
 ) -> None:
     (jobs / "a.yaml").write_text("one")
-    before = snapshot(tree).files["a.yaml"]
+    snapshot(tree)
     os.utime(jobs / "a.yaml", ns=(1, 1))
-    after = snapshot(tree).files["a.yaml"]
-    assert after.signature != before.signature
-    assert after.documents is before.documents
+    assert not snapshot(tree).changes
     assert understanding.paths == ["a.yaml"]
 
 
@@ -121,7 +122,7 @@ def test_the_same_files_in_a_new_worktree_are_not_understood_again(
     repository.publish(second, tmp_path)
     after = snapshot(tree)
     assert (before.revision, after.revision) == (first, second)
-    assert after.files["a.yaml"].documents is before.files["a.yaml"].documents
+    assert after.changes.keys() == {"b.yaml"}
     assert understanding.paths == ["a.yaml", "b.yaml", "b.yaml"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 from reconciler.core.model import Digest, Document, Invalid, Manifest, Name, Problem, WorkflowId
@@ -23,10 +24,10 @@ class Understanding:
 
 
 def snapshot(tree: Tree) -> Snapshot:
-    """The tree's snapshot, where nothing stands in its way."""
+    """The tree's snapshot, with a copy of its files, which later scans leave alone."""
     seen = tree.scan()
     assert isinstance(seen, Snapshot), seen
-    return seen
+    return replace(seen, files=dict(seen.files))
 
 
 def put_off(tree: Tree) -> PutOff:
