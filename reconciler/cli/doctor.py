@@ -18,9 +18,9 @@ import click
 from reconciler.cli import options
 from reconciler.cli.layout import Tone, painted, wrapped
 from reconciler.cli.render import say_json, show
-from reconciler.core.desired import desired_of
+from reconciler.core.claims import desired_of
 from reconciler.core.model import Manifest
-from reconciler.core.policy import limited, reader_under
+from reconciler.core.policy import reader_under
 from reconciler.engine.planning import scan
 from reconciler.errors import ExitCode, ReconcilerError, SettingsWrong
 from reconciler.setting_kinds import Address
@@ -112,7 +112,7 @@ def _of_tree(settings: Settings) -> Iterator[Finding]:
         yield Finding("manifests", Health.FAIL, str(error), advice)
         return
     documents = (document for file in snapshot.files.values() for document in file.documents)
-    desired = limited(desired_of(documents), settings.allowed)
+    desired = desired_of(documents, settings.allowed)
     valid = sum(isinstance(wish, Manifest) for wish in desired.wishes.values())
     seen = f"{valid} valid in {settings.jobs_dir}"
     if desired.problems:

@@ -10,10 +10,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.render import say, say_json
-from reconciler.core.desired import Desired, desired_of
+from reconciler.core.claims import Desired, desired_of
 from reconciler.core.model import Document, Invalid, Manifest, Problem
 from reconciler.core.plain import plain
-from reconciler.core.policy import limited, reader_under
+from reconciler.core.policy import reader_under
 from reconciler.engine.planning import scan
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings import Settings
@@ -45,7 +45,7 @@ def validate(paths: Sequence[Path], output: str, config: Path | None, jobs_dir: 
 def _whole(settings: Settings) -> Desired:
     found = scan(settings.jobs_dir, reader_under(settings.allowed))
     documents = (document for file in found.files.values() for document in file.documents)
-    return limited(desired_of(documents), settings.allowed)
+    return desired_of(documents, settings.allowed)
 
 
 def _named(places: Sequence[Path], settings: Settings) -> Iterator[Document]:

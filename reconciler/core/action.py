@@ -25,6 +25,7 @@ from reconciler.core.model import (
     WorkflowId,
 )
 from reconciler.core.reason import Reason
+from reconciler.core.sighting import Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,18 @@ class Observed:
     """What the state knows of one name: its newest run, and the digests that an operator released.
 
     `unfinished` are all of its runs whose jobs exist and have not ended, or may exist for all that is known;
-    oldest first, the newest run included. `policies` are those of its last valid manifest.
+    oldest first, the newest run included. `sighting` is what the last complete pass saw of it.
     """
 
     latest: Run | None = None
     approved: frozenset[Digest] = frozenset()
     unfinished: tuple[Run, ...] = ()
-    policies: Policies = DEFAULTS
+    sighting: Sighting | None = None
+
+    @property
+    def policies(self) -> Policies:
+        """The policies of its last valid manifest."""
+        return self.sighting.policies if self.sighting is not None else DEFAULTS
 
 
 class Quarantine(StrEnum):

@@ -65,6 +65,7 @@ __all__ = [
     "Wish",
     "Workflow",
     "World",
+    "is_quiet",
     "next_action",
     "plan",
 ]
@@ -109,6 +110,13 @@ def plan(
         unapproved_cancels=guard.cancels,
         deadlines={one.name: one.deadline_ms for one in decided if one.deadline_ms is not None},
     )
+
+
+def is_quiet(name: Name, wish: Wish, world: World, now_ms: int) -> bool:
+    """Whether nothing is to be done for a name now, whatever is planned for others."""
+    observed = world.names.get(name, _NOTHING_KNOWN)
+    stops = deleted_to_stop(wish, observed) or overdue_to_stop(wish, observed, now_ms)
+    return not stops and isinstance(next_action(name, wish, observed, now_ms), Nothing)
 
 
 @dataclass(frozen=True, slots=True)

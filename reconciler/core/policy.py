@@ -7,13 +7,12 @@ Which file the rules stand in, and that it is none of the tree's, is the busines
 from __future__ import annotations
 
 import re
-from collections import Counter
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from reconciler.core.compose import Place
-from reconciler.core.desired import Desired
 from reconciler.core.fault import Code, Path, quoted
 from reconciler.core.glob import Pattern, pattern_in
 from reconciler.core.manifest import places_in, read
@@ -40,6 +39,11 @@ _MOST_SHOWN = 5
 
 _WORKFLOW_ID = re.compile(r"[1-9][0-9]{0,39}")
 _ASK = "or ask whoever keeps the policy"
+
+_Place = tuple[str, int, Name]
+"""Path, line and name of a manifest."""
+
+_NOWHERE: _Place = ("", 0, Name(""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +124,55 @@ def reader_under(
     return read_allowed
 
 
-def limited(desired: Desired, policy: Policy) -> Desired:
-    """The tree's wishes, in which each rule has no more manifests than it allows.
+class Ranks:
+    """Where each manifest stands among those of its rule, as far as that allows only so many.
 
     The first by path and line are those that count, whatever came first in time: two looks at one tree give
     the same answer.
     """
-    if all(rule.max_manifests is None for rule in policy.rules):
-        return desired
-    counts: Counter[int] = Counter()
-    wishes: dict[Name, Manifest | Invalid] = dict(desired.wishes)
-    valid = [wish for wish in wishes.values() if isinstance(wish, Manifest)]
-    for manifest in sorted(valid, key=lambda it: (it.path, it.line)):
-        rule = policy.rule_for(manifest.path)
-        if rule is None or rule.max_manifests is None:
-            continue
-        counts[rule.number] += 1
-        if counts[rule.number] > rule.max_manifests:
-            wishes[manifest.name] = _one_too_many(manifest, rule, counts[rule.number])
-    return replace(desired, wishes=wishes)
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._most = {it.number: it.max_manifests for it in policy.rules if it.max_manifests is not None}
+        self._ranked: dict[int, list[_Place]] = {number: [] for number in self._most}
+        self._places: dict[Name, tuple[int, _Place]] = {}
+        self._beyond: dict[int, dict[Name, int]] = {number: {} for number in self._most}
+        self._moved: set[int] = set()
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether some rule allows only so many."""
+        return bool(self._most)
+
+    def put(self, name: Name, manifest: Manifest | None) -> None:
+        """The valid manifest of this name now; None for none."""
+        number, place = self._places.pop(name, (0, _NOWHERE))
+        if number:
+            ranked = self._ranked[number]
+            del ranked[bisect_left(ranked, place)]
+            self._moved.add(number)
+        rule = self._policy.rule_for(manifest.path) if manifest is not None else None
+        if manifest is not None and rule is not None and rule.number in self._most:
+            place = (manifest.path, manifest.line, name)
+            insort(self._ranked[rule.number], place)
+            self._places[name] = rule.number, place
+            self._moved.add(rule.number)
+
+    def news(self) -> set[Name]:
+        """The names that stand elsewhere beyond what is allowed than when this was last asked."""
+        found: set[Name] = set()
+        for number in self._moved:
+            before, most = self._beyond[number], self._most[number]
+            now = {name: rank for rank, (_, _, name) in enumerate(self._ranked[number][most:], most + 1)}
+            found |= {name for name in before.keys() | now if before.get(name) != now.get(name)}
+            self._beyond[number] = now
+        self._moved.clear()
+        return found
+
+    def beyond(self, name: Name) -> int | None:
+        """The number of a manifest that is one too many, counted from the first; None for one that counts."""
+        number, _ = self._places.get(name, (0, _NOWHERE))
+        return self._beyond[number].get(name) if number else None
 
 
 def policy_in(table: Mapping[str, object]) -> tuple[Policy, list[Flaw]]:
@@ -198,7 +232,8 @@ def _judged(document: Document, rule: Rule, spots: Mapping[Path, Place]) -> Docu
     return Invalid(document.name, document.path, document.line, tuple(problems))
 
 
-def _one_too_many(manifest: Manifest, rule: Rule, number: int) -> Invalid:
+def one_too_many(manifest: Manifest, rule: Rule, number: int) -> Invalid:
+    """A manifest that stands beyond what its rule allows, as this number."""
     allowed = f"{rule.max_manifests} manifest{'' if rule.max_manifests == 1 else 's'}"
     message = f"{rule} allows {allowed}, and by path and line this is number {number}. Remove another, {_ASK}"
     code = Code.TOO_MANY_MANIFESTS.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,8 +32,6 @@ class Keeper:
     history_days: float
     deleted_days: float
     now_ms: Callable[[], int]
-    on_forgotten: Callable[[Iterable[Name]], None]
-    """Called with names of which the state knows nothing but their runs any more."""
 
     async def run(self) -> None:
         """Look now and then, for as long as the daemon runs."""
@@ -45,12 +43,11 @@ class Keeper:
 
     async def forget(self) -> bool:
         """Forget a bite of each; says whether there was anything."""
-        events, names = 0, []
+        events, names = 0, list[Name]()
         if self.history_days:
             events = await self.store.forget_events(self._before_ms(self.history_days))
         if self.deleted_days:
             names = await self.store.forget_names(self._before_ms(self.deleted_days))
-            self.on_forgotten(names)
         if events or names:
             log.info("forgotten", events=events, names=len(names))
         return bool(events or names)

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from reconciler.core.claims import Claims
 from reconciler.core.model import Accepted, JobId, Name, RunKey, RunState, State, Unknown, WorkflowId
 from reconciler.core.outcome import NotCreated, Unreachable
 from reconciler.engine.canceller import Canceller
@@ -26,6 +27,7 @@ from reconciler.engine.settler import Settler
 from reconciler.engine.status import Status
 from reconciler.engine.tasks import Queue, Subject
 from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.wanted import Wanted
 from reconciler.engine.wishes import Wishes
 from reconciler.engine.workers import Workers
 from reconciler.errors import ExitCode, StateUnwritable
@@ -127,7 +129,7 @@ class Parts:
             return ExitCode.UNREACHABLE
         bad = (State.INVALID, State.HELD, State.UNKNOWN, State.WAITING, State.REJECTED, State.SUBMITTING)
         is_bad = any(item.state in bad for item in await self.store.items())
-        if is_bad or self.reconciler.desired.nameless or not self.status.is_planned:
+        if is_bad or self.reconciler.wanted.claims.nameless or not self.status.is_planned:
             return ExitCode.FAILED
         return ExitCode.DONE
 
@@ -308,13 +310,14 @@ def wire(
         cancel=canceller.perform,
         room=settings.room,
     )
+    wanted = Wanted(store, Claims(settings.allowed))
     reconciler = Reconciler(
         scan=scan,
+        wanted=wanted,
         store=store,
         queue=queue,
         telemetry=telemetry,
         max_new=settings.max_new,
-        policy=settings.allowed,
         now_ms=now_ms,
         on_queued=workers.queued.set,
         on_cancel=canceller.asked,
@@ -353,12 +356,8 @@ def wire(
             on_cancelled=canceller.asked,
             on_given_up=lambda key: parts.given_up(key),
         ),
-        keeper=Keeper(
-            store, settings.keep_history_days, settings.keep_deleted_days, now_ms, reconciler.forget
-        ),
-        gauges=Gauges(
-            store, queue, telemetry, settings.state, lambda: len(reconciler.desired.nameless), now_ms
-        ),
+        keeper=Keeper(store, settings.keep_history_days, settings.keep_deleted_days, now_ms),
+        gauges=Gauges(store, queue, telemetry, settings.state, lambda: len(wanted.claims.nameless), now_ms),
         watch=watch,
         telemetry=telemetry,
         status=status,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.core.desired import Desired, desired_of, wishes_of
-from reconciler.core.model import Manifest
-from reconciler.core.plan import NO_LIMIT, Absent, Plan, World, plan
-from reconciler.core.policy import EVERYTHING, Policy, limited, reader_under
+from reconciler.core.claims import Desired, desired_of
+from reconciler.core.model import Manifest, Name
+from reconciler.core.plan import NO_LIMIT, Absent, Plan, Unreadable, Wish, World, plan
+from reconciler.core.policy import EVERYTHING, Policy, reader_under
 from reconciler.core.room import Room
 from reconciler.core.sighting import Presence
 from reconciler.errors import ReconcilerError
@@ -46,10 +46,13 @@ def plan_tree(
     """
     snapshot = scan(jobs_dir, reader_under(policy))
     documents = (document for file in snapshot.files.values() for document in file.documents)
-    desired = limited(desired_of(documents), policy)
+    desired = desired_of(documents, policy)
     sightings = reader.sightings() if reader else {}
     known = {name: it.path for name, it in sightings.items() if it.presence is not Presence.DELETED}
-    wishes = wishes_of(desired, known, {}, snapshot.hides)
+    wishes: dict[Name, Wish] = dict(desired.wishes)
+    for name, path in known.items():
+        if name not in wishes:
+            wishes[name] = Unreadable(path) if snapshot.hides(path) else Absent(1)
     if reader:
         gone = sorted(reader.unfinished_names() & (sightings.keys() - wishes.keys()))
         wishes.update((name, Absent(2)) for name in gone)  # deleted before, and something of them goes on

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from reconciler.core.backoff import backoff_ms
-from reconciler.core.desired import Desired, desired_of, wishes_of
-from reconciler.core.model import Manifest, Name, Problem, RunKey, WorkflowId
+from reconciler.core.model import Manifest, Name, RunKey, WorkflowId
 from reconciler.core.plan import (
     NO_LIMIT,
     Absent,
@@ -32,13 +31,16 @@ from reconciler.core.plan import (
     Wait,
     Wish,
     World,
+    is_quiet,
     plan,
 )
-from reconciler.core.policy import EVERYTHING, Policy, limited
 from reconciler.core.room import Room
-from reconciler.core.sighting import Presence, Sighting, sighting_of
+from reconciler.core.seeing import sighting_of
+from reconciler.core.sighting import Presence, Sighting
+from reconciler.engine.problems import Problems
 from reconciler.engine.tasks import FirstListing, Queue, Submission, key_of_listing
 from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.wanted import Wanted
 from reconciler.source.heard import ANYTHING, Heard
 from reconciler.source.tree import Missing, PutOff, Snapshot
 from reconciler.store.port import Store
@@ -46,16 +48,20 @@ from reconciler.store.port import Store
 log = structlog.get_logger("reconciler.pass")
 
 
-MOST_TOLD = 5_000
-"""Problems that one pass logs one by one: a hostile tree has a million, and writing them takes minutes."""
+AT_ONCE = 1_000
+"""How many names are planned together; of more, those that ask for nothing are set aside in lots of this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A pass that counted: what it planned, and whether a second pass should confirm an absence."""
+    """A pass that counted: what it planned, and whether a second pass should confirm an absence.
+
+    `is_complete`: it looked at all of the tree, and not only where something was heard.
+    """
 
     plan: Plan
     needs_confirmation: bool = False
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class Reconciler:
     """Makes passes over the tree. One at a time; the order of the fields below is that of the walk."""
 
     scan: Scan
+    wanted: Wanted
     store: Store
     queue: Queue
     telemetry: Telemetry
@@ -100,34 +107,29 @@ class Reconciler:
     settles_in_ms: Callable[[], int] = lambda: 0
     """How long until a restored state's workflows may be listed."""
 
-    policy: Policy = EVERYTHING
-    """How many manifests may stand where. What each may ask for `scan` has seen to."""
-
     plan: Plan = field(default_factory=lambda: Plan((), (), (), is_guarded=False))
     """The latest plan, over all names that were not settled."""
 
-    desired: Desired = field(default_factory=lambda: Desired({}, ()))
     revision: str | None = None
-    _sightings: dict[Name, Sighting] = field(default_factory=dict)
-    _wishes: dict[Name, Wish] = field(default_factory=dict)
-    _absences: dict[Name, int] = field(default_factory=dict)
     _unsettled: set[Name] = field(default_factory=set)
     _revisits: set[Name] = field(default_factory=set)
     _deadlines: dict[Name, int] = field(default_factory=dict)
     _troubles: dict[WorkflowId, _Trouble] = field(default_factory=dict)
     _being_listed: set[WorkflowId] = field(default_factory=set)
-    _told: set[Problem] = field(default_factory=set)
+    _problems: Problems = field(init=False)
     _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def __post_init__(self) -> None:
+        self._problems = Problems(self.telemetry)
+
     async def start(self) -> None:
-        """Load what is known, so that the first pass can compare."""
-        self._sightings = await self.store.sightings()
+        """Load what is open, so that the first pass takes it up."""
         self._revisits.update(await self.store.unfinished_names())
 
     async def reconcile(self, heard: Heard = ANYTHING) -> PassResult:
         """One pass. Raises StateUnwritable if it could not be recorded; then it did not count."""
         began_s = time.perf_counter()
-        seen = await self.scan(heard)
+        seen = await self._look(heard)
         async with self._deciding:
             result = await self._compare(seen) if isinstance(seen, Snapshot) else seen
         seconds = time.perf_counter() - began_s
@@ -137,7 +139,7 @@ class Reconciler:
     async def replan(self) -> Plan:
         """Plan again what is not settled, without looking at the tree: the world has changed."""
         async with self._deciding:  # not between a pass's plan and its end: the wishes would be old ones
-            return await self._decide(self._open_among(self._wishes), self._wishes)
+            return await self._decide(self._open_names())
 
     @asynccontextmanager
     async def standing_still(self) -> AsyncIterator[Plan]:
@@ -153,25 +155,11 @@ class Reconciler:
         """Plan all names again whose runs wait: what kept them back, or let them go, is another now."""
         self._revisits.update(run.key.name for run in await self.store.waiting_runs())
 
-    def wish_for(self, name: Name) -> Wish | None:
-        """What the tree asked for under this name when it was last looked at."""
-        return self._wishes.get(name)
-
-    def recorded_reason(self, name: Name) -> str:
-        """The reason that was put down last for a name, as far as its manifest is what it is about."""
-        return self._sightings[name].reason if name in self._sightings else ""
-
     async def plan_alone(self, name: Name) -> tuple[Observed, Plan]:
         """What is known of one name, and the plan for it alone; nothing of that is recorded or performed."""
-        wishes = {name: self._wishes.get(name, Absent(2))}
-        world = await self._world_of(wishes)
-        alone = plan(wishes, world, self.now_ms(), max_new=0, room=self.room, others=self._wishes)
+        wishes, world = await self._known_of([name])
+        alone = self._plan(wishes or {name: Absent(2)}, world, self.now_ms(), max_new=0)
         return world.names.get(name, Observed()), alone
-
-    def forget(self, names: Iterable[Name]) -> None:
-        """The state has forgotten these names, which were deleted long ago."""
-        for name in names:
-            self._sightings.pop(name, None)
 
     def listing_failed(self, workflow_id: WorkflowId, why: str, chance: float) -> None:
         """A workflow could not be listed: ask again after a backoff."""
@@ -202,30 +190,32 @@ class Reconciler:
         times = [it.until_ms for it in waits if isinstance(it, Wait) and it.until_ms is not None]
         return min(times, default=None)
 
+    async def _look(self, heard: Heard) -> Snapshot | PutOff | Missing:
+        """Look at the tree: where something was heard, and everywhere if a name is not there any more."""
+        seen = await self.scan(heard)
+        if isinstance(seen, Snapshot):
+            self.wanted.keep(seen)
+            if not seen.is_complete and self.wanted.loses_names:
+                seen = await self.scan(ANYTHING)
+                if isinstance(seen, Snapshot):
+                    self.wanted.keep(seen)
+        return seen
+
     async def _compare(self, snapshot: Snapshot) -> PassResult:
-        known = self._known()
-        documents = (document for file in snapshot.files.values() for document in file.documents)
-        desired = limited(desired_of(documents), self.policy)
-        if known and not desired.wishes and not desired.nameless:
-            return Emptied(len(known))
-        self.desired, self.revision = desired, snapshot.revision
+        if not snapshot.has_documents:
+            known = await self.wanted.known()
+            if known:
+                return Emptied(known)
+        changed = await self.wanted.take_in()
+        self._unsettled.update(changed)  # until it is planned and recorded
+        self.revision = snapshot.revision
         self.telemetry.revision(snapshot.revision)
-        self._tell_problems(desired)
-        wishes = wishes_of(desired, known, self._absences, snapshot.hides)
-        changed = {name: wish for name, wish in wishes.items() if self._is_news(name, wish)}
-        plan_made = await self._decide(changed | self._open_among(wishes), wishes)
-        self._wishes = wishes
-        self._absences = {name: wish.passes for name, wish in wishes.items() if isinstance(wish, Absent)}
-        return Planned(plan_made, any(passes == 1 for passes in self._absences.values()))
+        self._problems.tell(self.wanted.claims, changed)
+        with self.wanted.counting(snapshot) as absent:
+            made = await self._decide([*dict.fromkeys((*changed, *absent, *self._open_names()))])
+        return Planned(made, self.wanted.is_first_absence, snapshot.is_complete)
 
-    def _known(self) -> dict[Name, str]:
-        return {
-            name: sighting.path
-            for name, sighting in self._sightings.items()
-            if sighting.presence is not Presence.DELETED
-        }
-
-    def _open_among(self, wishes: dict[Name, Wish]) -> dict[Name, Wish]:
+    def _open_names(self) -> list[Name]:
         """Those that are not settled. What is to be revisited from here on is for the next plan."""
         now_ms = self.now_ms()
         overdue = [name for name, deadline_ms in self._deadlines.items() if deadline_ms <= now_ms]
@@ -233,34 +223,55 @@ class Reconciler:
             del self._deadlines[name]
         self._unsettled |= self._revisits.union(overdue)
         self._revisits.clear()
-        gone = Absent(2)  # deleted before, and its run came back
-        return {
-            name: wishes.get(name, gone)
-            for name in sorted(self._unsettled)
-            if name in wishes or self._is_deleted(name)
-        }
+        return sorted(self._unsettled)
 
-    def _is_deleted(self, name: Name) -> bool:
-        """Whether two complete passes said so. A name that no pass has spoken of yet is not deleted."""
-        sighting = self._sightings.get(name)
-        return sighting is not None and sighting.presence is Presence.DELETED
-
-    def _is_news(self, name: Name, wish: Wish) -> bool:
-        before = self._wishes.get(name)
-        return before is not wish and before != wish
-
-    async def _decide(self, wishes: dict[Name, Wish], tree: dict[Name, Wish]) -> Plan:
-        """Plan these names, of a whole tree, and perform it."""
+    async def _decide(self, names: list[Name]) -> Plan:
+        """Plan these names and perform it."""
+        if len(names) > AT_ONCE:
+            names = [name async for lot in self._open_in_lots(names) for name in lot]
+        wishes, world = await self._known_of(names)
         now_ms = self.now_ms()
-        world = await self._world_of(wishes)
-        self.plan = plan(wishes, world, now_ms, max_new=self.max_new, room=self.room, others=tree)
-        await self._perform(self.plan, wishes, now_ms)
+        self.plan = self._plan(wishes, world, now_ms, max_new=self.max_new)
+        await self._perform(self.plan, wishes, world, now_ms)
         return self.plan
 
-    async def _world_of(self, wishes: dict[Name, Wish]) -> World:
-        """What a plan for these names needs to know: of them, of what they depend on, of their workflows."""
-        names = dict.fromkeys((*wishes, *_dependencies_of(wishes.values())))
-        return self._with_troubles(await self.store.world(tuple(names), _workflows_of(wishes.values())))
+    async def _open_in_lots(self, names: list[Name]) -> AsyncIterator[list[Name]]:
+        """Those that ask for something; that the others do not is recorded, lot by lot.
+
+        A tree of a hundred thousand manifests is never held as a whole.
+        """
+        for start in range(0, len(names), AT_ONCE):
+            lot = names[start : start + AT_ONCE]
+            wishes, world = await self._known_of(lot)
+            now_ms = self.now_ms()
+            quiet = {name: wish for name, wish in wishes.items() if is_quiet(name, wish, world, now_ms)}
+            await self._perform(self._plan(quiet, world, now_ms, max_new=0), quiet, world, now_ms)
+            yield [name for name in lot if name not in quiet]
+
+    def _plan(self, wishes: Mapping[Name, Wish], world: World, now_ms: int, *, max_new: int) -> Plan:
+        others = {name: self.wanted.wish(name) for name in _dependencies_of(wishes.values())}
+        known = {name: wish for name, wish in others.items() if wish is not None}
+        return plan(wishes, world, now_ms, max_new=max_new, room=self.room, others=known)
+
+    async def _known_of(self, names: Sequence[Name]) -> tuple[dict[Name, Wish], World]:
+        """What is wished for these names, and what a plan for them needs to know.
+
+        That is of them, of what they depend on, and of their workflows. A name that no complete pass has
+        spoken of yet has no wish; one that was deleted before is wished away as long as something of it goes
+        on.
+        """
+        asked = {name: self.wanted.wish(name) for name in names}
+        wishes = [wish for wish in asked.values() if wish is not None]
+        wanted = dict.fromkeys((*names, *_dependencies_of(wishes)))
+        world = self._with_troubles(await self.store.world(tuple(wanted), _workflows_of(wishes)))
+        found: dict[Name, Wish] = {}
+        for name, wish in asked.items():
+            seen = world.names.get(name, _NOTHING_KNOWN).sighting
+            if wish is not None:
+                found[name] = wish
+            elif seen is not None and seen.presence is Presence.DELETED:
+                found[name] = Absent(2)
+        return found, world
 
     def _with_troubles(self, world: World) -> World:
         """The world with what only this process knows: which workflows cannot be listed yet, and why."""
@@ -276,9 +287,9 @@ class Reconciler:
                     workflows[workflow_id] = replace(known, asks_again_ms=settled_ms)
         return replace(world, workflows=workflows)
 
-    async def _perform(self, decided: Plan, wishes: dict[Name, Wish], now_ms: int) -> None:
+    async def _perform(self, decided: Plan, wishes: Mapping[Name, Wish], world: World, now_ms: int) -> None:
         """Record what was decided, and queue it; what cannot be recorded is decided anew by the next pass."""
-        sightings = self._changed_sightings(decided.actions, wishes, now_ms)
+        sightings = self._changed_sightings(decided.actions, wishes, world, now_ms)
         claims = [action for action in decided.actions if isinstance(action, Claim)]
         given_up = [action for action in decided.actions if isinstance(action, GiveUp)]
         self._unsettled.update(wishes)  # until it is recorded
@@ -290,19 +301,21 @@ class Reconciler:
             await recorded
         for cancel in decided.cancels:
             self.on_cancel(cancel.key)
-        self._tell(decided, sightings)
-        self._sightings.update((sighting.name, sighting) for sighting in sightings)
+        self._tell(decided, sightings, world)
+        for sighting in sightings:
+            if sighting.presence is Presence.DELETED:
+                self.wanted.deleted(sighting.name)
         self._unsettled.difference_update(it.name for it in decided.actions if _is_settled(it))
         for name in wishes:
             self._deadlines.pop(name, None)
         self._deadlines.update(decided.deadlines)
 
     def _changed_sightings(
-        self, actions: Iterable[Action], wishes: dict[Name, Wish], now_ms: int
+        self, actions: Iterable[Action], wishes: Mapping[Name, Wish], world: World, now_ms: int
     ) -> list[Sighting]:
         changed = []
         for action in actions:
-            before = self._sightings.get(action.name)
+            before = world.names.get(action.name, _NOTHING_KNOWN).sighting
             seen = sighting_of(action.name, wishes[action.name], action, before, self.revision, now_ms)
             if seen is not None and seen is not before:
                 changed.append(seen)
@@ -327,23 +340,9 @@ class Reconciler:
             self.queue.put(key_of_listing(workflow_id), workflow_id, FirstListing(workflow_id), now_ms)
         self.on_queued()
 
-    def _tell_problems(self, desired: Desired) -> None:
-        problems = desired.problems
-        news = [problem for problem in problems if problem not in self._told]
-        for problem in news:
-            self.telemetry.manifest_error(problem.code)
-        for problem in news[:MOST_TOLD]:
-            log.warning("manifest invalid", problem=str(problem), code=problem.code)
-        if len(news) > MOST_TOLD:
-            untold = len(news) - MOST_TOLD
-            log.warning(
-                "more is invalid than is told here; `reconciler validate` tells it all", untold=untold
-            )
-        self._told = set(problems)
-
-    def _tell(self, decided: Plan, sightings: list[Sighting]) -> None:
+    def _tell(self, decided: Plan, sightings: list[Sighting], world: World) -> None:
         for sighting in sightings:
-            before = self._sightings.get(sighting.name)
+            before = world.names.get(sighting.name, _NOTHING_KNOWN).sighting
             is_news = before is None or (before.presence, before.digest) != (
                 sighting.presence,
                 sighting.digest,
@@ -363,6 +362,9 @@ class Reconciler:
                 approve=f"reconciler approve {decided.hash}",
                 max_new=self.max_new,
             )
+
+
+_NOTHING_KNOWN = Observed()
 
 
 def _is_settled(action: Action) -> bool:

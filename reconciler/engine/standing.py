@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.core.account import Account, Facts, account_of
-from reconciler.core.model import Invalid, Manifest, Name
+from reconciler.core.model import Invalid, Name
 from reconciler.core.plan import Action, Claim, Plan, Submit, Wait
 from reconciler.core.reason import Reason
 from reconciler.engine.parts import Parts
@@ -57,7 +57,7 @@ def standing_of(status: Status, parts: Parts | None) -> Standing:
     if parts is None:
         return Standing(is_open=False, troubles=status.troubles(), last_pass=status.last_pass)
     put_off_s = parts.passes.put_off_s()
-    nameless = parts.reconciler.desired.nameless
+    nameless = parts.reconciler.wanted.claims.nameless
     return Standing(
         troubles=status.troubles(),
         last_pass=status.last_pass,
@@ -78,19 +78,19 @@ async def account_in(parts: Parts, name: Name) -> Account:
     reconciler = parts.reconciler
     observed, alone = await reconciler.plan_alone(name)
     whole = reconciler.plan.once_claimed()
-    wish = reconciler.desired.wishes.get(name)
+    wish = reconciler.wanted.claims.wish(name)
     action = _as_decided(next(iter(alone.actions), None), whole, name)
     is_guarded = isinstance(action, Wait) and action.why in _GUARDS
     facts = Facts(
         name=name,
-        wish=wish if isinstance(wish, Manifest | Invalid) else None,
+        wish=wish,
         latest=observed.latest,
         unfinished=observed.unfinished,
         action=action,
         cancels=() if is_guarded else alone.cancels,
         guarded_cancels=[it for it in whole.unapproved_cancels if it.name == name] if is_guarded else (),
         plan_hash=whole.hash,
-        recorded=reconciler.recorded_reason(name),
+        recorded=observed.sighting.reason if observed.sighting is not None else "",
         daemon="this one",
         now_ms=parts.now_ms(),
     )

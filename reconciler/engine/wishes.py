@@ -147,7 +147,7 @@ class Wishes:
     async def _about_a_run(self, wish: Wish) -> Answer:
         name, speaker = Name(str(wish.arguments["name"])), _speaker(wish)
         if wish.kind == "retry":
-            answer = await retry(self.store, name, self.reconciler.wish_for(name), speaker, self.now_ms())
+            answer = await retry(self.store, name, self.reconciler.wanted.wish(name), speaker, self.now_ms())
             self.reconciler.revisit(name)
             return answer
         stopped = await cancel(self.store, name, wish.arguments["generation"], speaker, self.now_ms())

@@ -21,6 +21,11 @@ class Change:
     after: SourceFile | None
 
 
+def then(first: Change, second: Change) -> Change:
+    """Two changes of one file as one."""
+    return Change(first.before, second.after)
+
+
 @dataclass(slots=True)
 class Folder:
     """One directory as it was last listed, under the rules of the directories around it (`outer`).
@@ -103,8 +108,8 @@ class Memory:
         return taken
 
     def _changed(self, path: str, before: SourceFile | None, after: SourceFile | None) -> None:
-        earlier = self.changes.get(path)
-        self.changes[path] = Change(earlier.before if earlier else before, after)
+        change, earlier = Change(before, after), self.changes.get(path)
+        self.changes[path] = then(earlier, change) if earlier else change
         self.filled += (after is not None and after.has_documents) - (
             before is not None and before.has_documents
         )

@@ -5,7 +5,7 @@ Every implementation passes the contract suite in `tests/store/contract.py`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,8 +82,11 @@ class Store(Protocol):
     Raises StateUnwritable where the disk refuses; then nothing of that verb was recorded.
     """
 
-    async def sightings(self) -> dict[Name, Sighting]:
-        """Every name that was ever seen."""
+    async def known(self, without: Container[Name] = ()) -> dict[Name, str]:
+        """The last path of each name that is not deleted, but for some names.
+
+        `without` is asked from another thread, and must not change meanwhile.
+        """
         ...
 
     async def world(self, names: Iterable[Name], workflow_ids: Iterable[WorkflowId]) -> World:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from reconciler.core.item import Item
@@ -10,7 +10,6 @@ from reconciler.core.model import Accepted, JobId, Name, Pause, Run, RunKey, Sta
 from reconciler.core.overview import Overview, Question
 from reconciler.core.plan import World
 from reconciler.core.record import Dossier, Event
-from reconciler.core.sighting import Sighting
 from reconciler.store.dossier import dossier_of
 from reconciler.store.port import Wish
 from reconciler.store.reading import Reader
@@ -21,9 +20,9 @@ T = TypeVar("T")
 class Questions:
     """What may be asked of a state. How a question reaches the reader is the implementation's."""
 
-    async def sightings(self) -> dict[Name, Sighting]:
+    async def known(self, without: Container[Name] = ()) -> dict[Name, str]:
         """See `port.Store`."""
-        return await self._read(Reader.sightings)
+        return await self._read(lambda reader: reader.known(without))
 
     async def world(self, names: Iterable[Name], workflow_ids: Iterable[WorkflowId]) -> World:
         """See `port.Store`."""

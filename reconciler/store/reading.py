@@ -6,20 +6,18 @@ import json
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
 from reconciler.core.item import Item, item_of
 from reconciler.core.model import (
-    DEFAULTS,
     Accepted,
     Digest,
     JobId,
     Name,
     Pause,
-    Policies,
     Run,
     RunKey,
     State,
@@ -36,7 +34,7 @@ from reconciler.store.keeping import old_events, old_names
 from reconciler.store.migrations import STEPS, migrate, version_of
 from reconciler.store.overview import counts_of, held_count, names_of, older_held
 from reconciler.store.port import Wish
-from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, policies_of, run_of, sighting_of
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, run_of, sighting_of
 from reconciler.store.settling import foreign_among, runs_in
 from reconciler.store.statements import in_use, pause_in, quarantine_of_new
 from reconciler.store.sums import register
@@ -90,22 +88,27 @@ class Reader:
         rows = self._connection.execute("SELECT * FROM names")
         return {sighting.name: sighting for sighting in map(sighting_of, rows)}
 
+    def known(self, without: Container[Name]) -> dict[Name, str]:
+        """The last path of each name that is not deleted, but for some names."""
+        rows = self._connection.execute("SELECT name, path FROM names WHERE presence <> 'deleted'")
+        return {Name(name): path for name, path in rows if name not in without}
+
     def world(self, names: Iterable[Name], workflow_ids: Iterable[WorkflowId]) -> World:
         """What the plan needs to know of these names and workflows."""
         wanted = list(names)
         runs = self._runs_that_count(wanted)
         approved = self._approvals(wanted)
-        policies = self._policies(wanted)
+        sightings = self._sightings_of(wanted)
         return World(
             names={
                 name: Observed(
                     latest=runs[name][-1] if name in runs else None,
                     approved=frozenset(approved.get(name, ())),
                     unfinished=tuple(run for run in runs.get(name, ()) if run.is_unfinished),
-                    policies=policies.get(name, DEFAULTS),
+                    sighting=sightings.get(name),
                 )
                 for name in wanted
-                if name in runs or name in approved
+                if name in runs or name in approved or name in sightings
             },
             workflows=self._workflows(list(dict.fromkeys((*workflow_ids, *_workflows_of(runs.values()))))),
             in_use=in_use(self._connection),
@@ -296,14 +299,12 @@ class Reader:
         """For each workflow that waits for the outcome of a run: that run."""
         return {run.workflow_id: run.key for run in self.runs(("Submitting", "Unknown"))}
 
-    def _policies(self, names: Sequence[Name]) -> dict[Name, Policies]:
-        found: dict[Name, Policies] = {}
+    def _sightings_of(self, names: Sequence[Name]) -> dict[Name, Sighting]:
+        found: dict[Name, Sighting] = {}
         for chunk in _chunks(names):
             marks = ",".join("?" * len(chunk))
-            query = f"SELECT * FROM names WHERE name IN ({marks})"  # noqa: S608 - our own words
-            found.update(
-                (Name(row["name"]), policies_of(row)) for row in self._connection.execute(query, chunk)
-            )
+            rows = self._connection.execute(f"SELECT * FROM names WHERE name IN ({marks})", chunk)  # noqa: S608
+            found.update((sighting.name, sighting) for sighting in map(sighting_of, rows))
         return found
 
     def _approvals(self, names: Sequence[Name]) -> dict[Name, set[Digest]]:

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.cli.markdown import MOST_LETTERS, escaped, fenced, markdown_of
 from reconciler.cli.planned import Row
-from reconciler.core.desired import Desired
+from reconciler.core.claims import Desired
 from reconciler.core.difference import Change
 from reconciler.core.model import Name
 from reconciler.core.plan import Plan, World

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.cli.planned import Row, rows_of, summary
-from reconciler.core.desired import Desired
+from reconciler.core.claims import Desired
 from reconciler.core.model import CancelCause, JobId, Name, RunKey
 from reconciler.core.plan import (
     Action,

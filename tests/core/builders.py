@@ -13,6 +13,7 @@ from reconciler.core.model import (
     JobStatus,
     Manifest,
     Name,
+    Policies,
     Problem,
     Run,
     RunKey,
@@ -21,6 +22,7 @@ from reconciler.core.model import (
     Waiting,
     WorkflowId,
 )
+from reconciler.core.sighting import Presence, Sighting
 
 INTENT = Intent(1, 1, "0" * 32, JobId(0), JobId(0), 0)
 RUNNING = Accepted(JobId(7), JobStatus.RUNNING, 0)
@@ -41,6 +43,11 @@ def manifest(name: str = "a", asks: str = "one", *, workflow: str = "1", suspend
         path=f"{name}.yaml",
         is_suspended=suspended,
     )
+
+
+def seen(policies: Policies) -> Sighting:
+    """What was seen of a name that went by these policies."""
+    return Sighting(Name("a"), Presence.WANTED, "a.yaml", None, None, "", None, 0, policies)
 
 
 def invalid(name: str | None = "a", path: str = "a.yaml") -> Invalid:

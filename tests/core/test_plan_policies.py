@@ -31,7 +31,7 @@ from reconciler.core.model import (
 from reconciler.core.plan import Absent, Claim, Nothing, Observed, Plan, Submit, Wait, Workflow, World, plan
 from reconciler.core.reason import Reason
 from reconciler.core.room import Room
-from tests.core.builders import INTENT, RUNNING, SUCCEEDED, invalid, manifest, run
+from tests.core.builders import INTENT, RUNNING, SUCCEEDED, invalid, manifest, run, seen
 
 A, B = Name("a"), Name("b")
 ONE = WorkflowId("1")
@@ -43,7 +43,7 @@ STOPPED = Cancel(CancelCause.OPERATOR, "by somebody", 0)
 
 def observed(*runs: Run, **policies: Any) -> Observed:
     unfinished = tuple(one for one in runs if one.is_unfinished)
-    return Observed(runs[-1], unfinished=unfinished, policies=Policies(**policies))
+    return Observed(runs[-1], unfinished=unfinished, sighting=seen(Policies(**policies)))
 
 
 def world(names: dict[Name, Observed], pause: Pause | None = None, in_use: int = 0) -> World:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reconciler.core import manifest as manifest_module
-from reconciler.core.desired import desired_of
+from reconciler.core.claims import desired_of
 from reconciler.core.model import Document, Invalid, Manifest, Name, Problem
-from reconciler.core.policy import EVERYTHING, MAX_RULES, Policy, limited, policy_in, reader_under
+from reconciler.core.policy import EVERYTHING, MAX_RULES, Policy, policy_in, reader_under
 from tests.core.builders import invalid, manifest
 
 HEAD = "apiVersion: reconciler/v1\nkind: WorkflowJob\n"
@@ -127,7 +127,7 @@ def test_the_first_manifests_by_path_and_line_are_those_that_count() -> None:
         in_team("d", "other/a.yaml"),
     ]
     for order in (tree, tree[::-1]):
-        wishes = limited(desired_of(order), rules).wishes
+        wishes = desired_of(order, rules).wishes
         assert {name for name, wish in wishes.items() if isinstance(wish, Invalid)} == {"c"}
         over = wishes[Name("c")]
         assert isinstance(over, Invalid)
@@ -141,13 +141,13 @@ def test_the_first_manifests_by_path_and_line_are_those_that_count() -> None:
 
 def test_what_is_invalid_for_itself_takes_nobodys_place() -> None:
     rules = policy({"path": "*", "max_manifests": 1})
-    wishes = limited(desired_of([invalid("a"), manifest("b")]), rules).wishes
+    wishes = desired_of([invalid("a"), manifest("b")], rules).wishes
     assert isinstance(wishes[Name("b")], Manifest)
 
 
 def test_each_rule_counts_its_own() -> None:
     rules = policy({"path": "*", "max_manifests": 1}, {"path": "/team/", "max_manifests": 1})
-    wishes = limited(desired_of([manifest("b"), in_team("c", "team/c.yaml")]), rules).wishes
+    wishes = desired_of([manifest("b"), in_team("c", "team/c.yaml")], rules).wishes
     assert all(isinstance(wish, Manifest) for wish in wishes.values())
 
 

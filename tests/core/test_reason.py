@@ -33,7 +33,7 @@ from reconciler.core.model import (
 from reconciler.core.plan import Absent, Observed, Quarantine, Unreadable, Wish, Workflow, World, plan
 from reconciler.core.reason import Reason
 from reconciler.core.room import Room
-from tests.core.builders import INTENT, RUNNING, SUBMITTING, SUCCEEDED, invalid, manifest, run
+from tests.core.builders import INTENT, RUNNING, SUBMITTING, SUCCEEDED, invalid, manifest, run, seen
 
 REASONS = Path(__file__).parent.parent.parent / "docs" / "reasons.md"
 ONE = WorkflowId("1")
@@ -104,7 +104,7 @@ CANCELLING = replace(RUNNING, cancel=Cancel(CancelCause.OPERATOR, "by somebody",
 def before(state: RunState, **policies: Any) -> Observed:
     """A name whose newest run asks for something else, or for the same under these policies."""
     one = run(asks="other", state=state)
-    return Observed(one, unfinished=(one,) if one.is_unfinished else (), policies=Policies(**policies))
+    return Observed(one, unfinished=(one,) if one.is_unfinished else (), sighting=seen(Policies(**policies)))
 
 
 def changed(on_change: OnChange) -> Manifest:

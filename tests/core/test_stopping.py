@@ -23,7 +23,7 @@ from reconciler.core.model import (
 from reconciler.core.plan import Absent, Claim, Observed
 from reconciler.core.reason import Reason
 from reconciler.core.stopping import deleted_to_stop, next_deadline_ms, overdue_to_stop, replaced_to_stop
-from tests.core.builders import INTENT, RUNNING, SUBMITTING, SUCCEEDED, invalid, manifest, run
+from tests.core.builders import INTENT, RUNNING, SUBMITTING, SUCCEEDED, invalid, manifest, run, seen
 
 STOPPED = replace(RUNNING, cancel=Cancel(CancelCause.OPERATOR, "by somebody", 0))
 POLICIES = Policies(on_change=OnChange.REPLACE, on_delete=OnDelete.CANCEL, active_deadline_s=10)
@@ -32,7 +32,9 @@ WANTED = replace(manifest(), on_change=OnChange.REPLACE, on_delete=OnDelete.CANC
 
 def known(*states: RunState, policies: Policies = POLICIES) -> Observed:
     runs = [run(state=state, generation=number) for number, state in enumerate(states, start=1)]
-    return Observed(runs[-1], unfinished=tuple(it for it in runs if it.is_unfinished), policies=policies)
+    return Observed(
+        runs[-1], unfinished=tuple(it for it in runs if it.is_unfinished), sighting=seen(policies)
+    )
 
 
 def claim() -> Claim:

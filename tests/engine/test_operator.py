@@ -100,7 +100,7 @@ def test_a_baseline_of_a_name_that_does_not_wait_records_nothing(tmp_path: Path)
         plan = await guarded(stage, "a")
         answer = await baseline(stage.store, plan, ["a", "other"], now_ms())
         assert answer == Answer(False, "no new run waits under other; nothing was recorded")
-        assert Name("a") not in (await stage.store.world(["a"], [])).names
+        assert (await stage.store.world(["a"], [])).names[Name("a")].latest is None
 
     play(tmp_path, scene)
 
@@ -129,7 +129,7 @@ async def ended(stage: Stage, name: str = "a") -> RunKey:
 def test_a_retry_claims_another_attempt_for_whoever_asked(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         key = await ended(stage)
-        wish = stage.parts.reconciler.wish_for(key.name)
+        wish = stage.parts.reconciler.wanted.wish(key.name)
         answer = await retry(stage.store, key.name, wish, SAID, now_ms())
         assert answer == Answer(True, "a is submitted again, as attempt 2 of generation 1")
         run = await stage.latest("a")

@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.claims import Claims
 from reconciler.core.manifest import read
 from reconciler.core.model import (
     Accepted,
@@ -46,6 +47,7 @@ from reconciler.core.sighting import Presence, Sighting
 from reconciler.engine.planning import plan_tree, scan
 from reconciler.engine.reconcile import Planned, Reconciler
 from reconciler.engine.tasks import FirstListing, Queue, Submission
+from reconciler.engine.wanted import Wanted
 from reconciler.source.heard import Heard
 from reconciler.store.reading import Reader
 from reconciler.store.rows import cancel_columns, columns_of, sighting_columns
@@ -286,6 +288,7 @@ async def both(place: Path, case: Case, disk: Disk) -> tuple[Plan, dict[str, Any
     telemetry: Any = Told()
     reconciler = Reconciler(
         scan=looked,
+        wanted=Wanted(store, Claims()),
         store=store,
         queue=queue,
         telemetry=telemetry,

@@ -303,7 +303,7 @@ def test_a_file_without_readable_names_hides_those_that_it_held(tmp_path: Path) 
         stage.write_text("a.yaml", "\0")
         assert (await whys(stage))["a"] is Reason.UNREADABLE
         assert (await stage.states())["a"] == "Invalid"
-        assert len(stage.parts.reconciler.desired.nameless) == 1
+        assert len(stage.parts.reconciler.wanted.claims.nameless) == 1
 
     play(tmp_path, scene)
 

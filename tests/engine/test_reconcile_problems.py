@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from reconciler.engine import reconcile as module
+from reconciler.engine import problems as module
 from tests.engine.stage import Stage, play
 
 

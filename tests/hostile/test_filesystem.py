@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.desired import desired_of
+from reconciler.core.claims import desired_of
 from reconciler.core.manifest import read
 from reconciler.core.model import Manifest
 from reconciler.source.tree import Snapshot, Tree

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.desired import desired_of
+from reconciler.core.claims import desired_of
 from reconciler.core.manifest import read
 from reconciler.core.model import Manifest
-from reconciler.core.policy import limited, policy_in, reader_under
+from reconciler.core.policy import policy_in, reader_under
 from reconciler.source.tree import Snapshot, Tree
 from tests.fuzz.targets import TARGETS, read_file, read_reply
 from tests.hostile.filesystem import GOOD
@@ -74,4 +74,4 @@ def test_no_policy_raises_and_none_changes_what_it_allows(
         assert (document.name, document.line) == (ruled.name, ruled.line)
         if isinstance(ruled, Manifest):
             assert document == ruled
-    limited(desired_of(allowed), policy)
+    desired_of(allowed, policy)

@@ -91,7 +91,7 @@ class StoreContract:
 
     def test_a_new_state_knows_nothing(self, stored: Any) -> None:
         async def scenario(store: Store) -> None:
-            assert await store.sightings() == {}
+            assert await store.known() == {}
             assert await store.items() == []
             assert await store.item(A) is None
 
@@ -100,8 +100,11 @@ class StoreContract:
     def test_what_a_pass_saw_is_known(self, stored: Any) -> None:
         async def scenario(store: Store) -> None:
             await claimed(store, "a")
-            assert await store.sightings() == {A: sighting()}
-            latest = (await store.world([A], [WORKFLOW])).names[A].latest
+            assert await store.known() == {A: sighting().path}
+            assert await store.known(without={A}) == {}
+            observed = (await store.world([A], [WORKFLOW])).names[A]
+            assert observed.sighting == sighting()
+            latest = observed.latest
             assert latest is not None
             assert (latest.key, latest.state, latest.revision) == (KEY, Waiting(), "f00")
 

@@ -180,7 +180,7 @@ def test_what_an_older_state_knows_is_known_in_the_newest_schema(tmp_path: Path,
         async with opened(state) as store:
             items = [str(item.state) for item in await store.items()]
             followed = [run.state.job_id for run in await store.followed_runs()]  # type: ignore[union-attr]
-            assert (await store.sightings())[Name("n7")].policies == Policies()
+            assert (await store.world([Name("n7")], [])).names[Name("n7")].policies == Policies()
             return items, followed, bool(await store.runs_without_tasks())
 
     expected = (["Running", "Failed"], [JobId(7)], False)

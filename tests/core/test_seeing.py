@@ -9,7 +9,8 @@ import pytest
 from reconciler.core.model import Name, RunKey, WorkflowId
 from reconciler.core.plan import Absent, Action, Claim, GiveUp, Nothing, Submit, Unreadable, Wait, Wish
 from reconciler.core.reason import Reason
-from reconciler.core.sighting import Presence, Sighting, sighting_of
+from reconciler.core.seeing import sighting_of
+from reconciler.core.sighting import Presence, Sighting
 from tests.core.builders import digest, invalid, manifest
 
 NAME = Name("a")

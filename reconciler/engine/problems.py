@@ -1,0 +1,53 @@
+"""What is wrong in the tree, told once in the log and counted: a problem that stays is no news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
+
+from reconciler.core.claims import Claims, in_order
+from reconciler.core.model import Invalid, Name, Problem
+from reconciler.engine.telemetry import Telemetry
+
+log = structlog.get_logger("reconciler.pass")
+
+MOST_TOLD = 5_000
+"""Problems that one pass logs one by one: a hostile tree has a million, and writing them takes minutes."""
+
+
+@dataclass(slots=True)
+class Problems:
+    """Remembers what was told, by the name that it is about; what has no name is one lot."""
+
+    telemetry: Telemetry
+    _told: dict[Name | None, frozenset[Problem]] = field(default_factory=dict)
+
+    def tell(self, claims: Claims, names: Iterable[Name]) -> None:
+        """Tell what is wrong with these names, and with what has none, as far as it is news."""
+        news: set[Problem] = set()
+        for about, problems in _found(claims, names):
+            told = self._told.pop(about, frozenset())
+            news.update(problem for problem in problems if problem not in told)
+            if problems:
+                self._told[about] = frozenset(problems)
+        self._tell(sorted(news, key=lambda it: (it.path, it.line, it.column)))
+
+    def _tell(self, news: list[Problem]) -> None:
+        for problem in news:
+            self.telemetry.manifest_error(problem.code)
+        for problem in news[:MOST_TOLD]:
+            log.warning("manifest invalid", problem=str(problem), code=problem.code)
+        if len(news) > MOST_TOLD:
+            untold = len(news) - MOST_TOLD
+            log.warning(
+                "more is invalid than is told here; `reconciler validate` tells it all", untold=untold
+            )
+
+
+def _found(claims: Claims, names: Iterable[Name]) -> Iterator[tuple[Name | None, tuple[Problem, ...]]]:
+    yield None, in_order(claims.nameless)
+    for name in names:
+        wish = claims.wish(name) if claims.is_invalid(name) else None
+        yield name, wish.problems if isinstance(wish, Invalid) else ()
