@@ -119,24 +119,19 @@ class Claims:
         In the order of the changed files, and then those that are only affected by others.
         """
         touched: dict[Name, None] = {}
+        moved: set[Name] = set()
         for path, change in changes.items():
-            before, after = _by_name(change.before), _by_name(change.after)
-            self._take_nameless(path, after.pop(None, ()))
-            for name, documents in after.items():
-                if name is not None and change.after is not None:
-                    self._claim(name, path, change.after, is_new=name not in before)
-                    if documents != before.get(name):
-                        touched[name] = None
-            for name in before:
-                if name is not None and name not in after:
-                    self._release(name, path)
-                    touched[name] = None
-        self._opened = None, {}
+            for name in self._take(path, change.before, change.after):
+                touched[name] = None
+                if self._written_anew(name):
+                    moved.add(name)
         if self._has_news_without_name:
             paths = sorted(self._nameless, key=_place)
             self._nameless_in_order = tuple(it for path in paths for it in self._nameless[path])
             self._has_news_without_name = False
-        return self._weigh(touched)
+        affected = self._weigh(touched, moved)
+        self._opened = None, {}
+        return affected
 
     def is_invalid(self, name: Name) -> bool:
         """Whether the name is claimed, and not by a manifest that may act."""
@@ -145,6 +140,24 @@ class Claims:
     def loses_names(self, changes: Mapping[str, Change]) -> bool:
         """Whether a file among these lacks a name that it had: the name may stand elsewhere, or be gone."""
         return any(_by_name(change.before).keys() - _by_name(change.after) for change in changes.values())
+
+    def _take(self, path: str, file_before: File | None, file: File | None) -> list[Name]:
+        """Take in one file; gives the names of which it says something else."""
+        before = _by_name(file_before)
+        after = _by_name(file)
+        self._opened = file, after
+        self._take_nameless(path, after.get(None, ()))
+        told: list[Name] = []
+        for name, documents in after.items():
+            if name is not None and file is not None:
+                self._claim(name, path, file, is_new=name not in before)
+                if documents != before.get(name):
+                    told.append(name)
+        for name in before:
+            if name is not None and name not in after:
+                self._release(name, path)
+                told.append(name)
+        return told
 
     def _take_nameless(self, path: str, documents: Iterable[Document]) -> None:
         before = self._nameless.pop(path, ())
@@ -175,30 +188,36 @@ class Claims:
             [self._files[name]] = contested.values()
             del self._contested[name]
 
-    def _weigh(self, touched: dict[Name, None]) -> list[Name]:
-        """What follows for other names from those that were touched; all of them."""
-        moved = {name for name in touched if self._takes_dependencies(name)}
-        affected = touched | dict.fromkeys(sorted(self._draw_circles(moved)))
-        if self._ranks.are_needed:
-            for name in affected:
-                wish = None if name in self._circles else self._as_written(name)
-                self._ranks.put(name, wish if isinstance(wish, Manifest) else None)
-            affected |= dict.fromkeys(sorted(self._ranks.news()))
-        for name in affected:
-            if isinstance(self.wish(name), Invalid):
-                self._invalid.add(name)
-            else:
-                self._invalid.discard(name)
-        return list(affected)
-
-    def _takes_dependencies(self, name: Name) -> bool:
-        """Keep what a name depends on; whether that is something else than before."""
+    def _written_anew(self, name: Name) -> bool:
+        """Keep what follows from a name's own documents; whether it depends on others than before."""
         wish = self._as_written(name)
         depends_on = wish.depends_on if isinstance(wish, Manifest) else ()
         before = self._depends_on.pop(name, ())
         if depends_on:
             self._depends_on[name] = depends_on
+        self._judge(name, wish)
         return depends_on != before
+
+    def _judge(self, name: Name, wish: Manifest | Invalid | None) -> None:
+        """Whether a name acts, by its own documents and its circle."""
+        acts = isinstance(wish, Manifest) and name not in self._circles
+        self._ranks.put(name, wish if acts and isinstance(wish, Manifest) else None)
+        if wish is None or acts:
+            self._invalid.discard(name)
+        else:
+            self._invalid.add(name)
+
+    def _weigh(self, touched: dict[Name, None], moved: set[Name]) -> list[Name]:
+        """What follows for other names from those that were touched; all of them."""
+        drawn = sorted(self._draw_circles(moved))
+        for name in drawn:
+            self._judge(name, self._as_written(name))
+        ranked = sorted(self._ranks.news())
+        for name in ranked:
+            self._judge(name, self._as_written(name))
+        affected = touched | dict.fromkeys((*drawn, *ranked))
+        self._invalid.update(name for name in affected if self._ranks.beyond(name) is not None)
+        return list(affected)
 
     def _draw_circles(self, moved: Iterable[Name]) -> set[Name]:
         """Find the circles anew that these names may have closed or opened; gives whose circle is another.

@@ -135,7 +135,7 @@ class _Decided:
         observed = world.names.get(name, _NOTHING_KNOWN)
         action = next_action(name, wish, observed, now_ms)
         deadline_ms = next_deadline_ms(wish, observed, now_ms)
-        if isinstance(action, Nothing):
+        if isinstance(action, Nothing) and deadline_ms is not None:
             action = replace(action, until_ms=deadline_ms)
         return cls(name, action, wish, observed, deadline_ms)
 
@@ -222,16 +222,15 @@ def _set_aside(name: Name, why: Reason, latest: Run | None) -> Action:
 def _wanted(manifest: Manifest, latest: Run | None, now_ms: int) -> Action:
     if latest is None:
         return Claim(manifest, RunKey(manifest.name, 1, 1), Reason.FIRST)
-    following = RunKey(manifest.name, latest.key.generation + 1, 1)
-    again = replace(latest.key, attempt=latest.key.attempt + 1)
     if manifest.digest != latest.digest:
         replaces = latest.key if isinstance(latest.state, Waiting) else None
-        return Claim(manifest, following, Reason.CHANGED, replaces)
+        return Claim(manifest, _following(latest.key), Reason.CHANGED, replaces)
     match latest.state:
         case Superseded() if latest.key.attempt > 1:
-            return Claim(manifest, again, Reason.WANTED_AGAIN, resubmissions=latest.resubmissions)
+            key = _another_attempt(latest.key)
+            return Claim(manifest, key, Reason.WANTED_AGAIN, resubmissions=latest.resubmissions)
         case Superseded():
-            return Claim(manifest, following, Reason.WANTED_AGAIN)
+            return Claim(manifest, _following(latest.key), Reason.WANTED_AGAIN)
         case Waiting(not_before_ms=not_before_ms, why=detail):
             waits = now_ms < not_before_ms <= now_ms + LONGEST_WAIT_MS
             why = Reason.BACKOFF if waits else Reason.SEND
@@ -239,12 +238,24 @@ def _wanted(manifest: Manifest, latest: Run | None, now_ms: int) -> Action:
         case Accepted() as job if is_resubmitted(manifest, latest):
             return _again(manifest, latest, job)
         case Accepted() as job if _was_replaced(job):
-            detail = f"job {job.job_id}"
             return Claim(
-                manifest, again, Reason.TAKEN_BACK, detail=detail, resubmissions=latest.resubmissions
+                manifest=manifest,
+                key=_another_attempt(latest.key),
+                why=Reason.TAKEN_BACK,
+                detail=f"job {job.job_id}",
+                resubmissions=latest.resubmissions,
             )
         case state:
             return Nothing(manifest.name, settled(state), why_stopped(state))
+
+
+def _following(key: RunKey) -> RunKey:
+    """The first run of the next generation."""
+    return RunKey(key.name, key.generation + 1, 1)
+
+
+def _another_attempt(key: RunKey) -> RunKey:
+    return replace(key, attempt=key.attempt + 1)
 
 
 def _was_replaced(job: Accepted) -> bool:
@@ -256,7 +267,7 @@ def _was_replaced(job: Accepted) -> bool:
 def _again(manifest: Manifest, latest: Run, failed: Accepted) -> Claim:
     """Another attempt of the same generation, after a wait that is longer each time."""
     count = latest.resubmissions + 1
-    key = replace(latest.key, attempt=latest.key.attempt + 1)
+    key = _another_attempt(latest.key)
     wait_ms = backoff_ms(count, chance_of(str(key)))
     return Claim(
         manifest=manifest,

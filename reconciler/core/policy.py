@@ -139,13 +139,10 @@ class Ranks:
         self._beyond: dict[int, dict[Name, int]] = {number: {} for number in self._most}
         self._moved: set[int] = set()
 
-    @property
-    def are_needed(self) -> bool:
-        """Whether some rule allows only so many."""
-        return bool(self._most)
-
     def put(self, name: Name, manifest: Manifest | None) -> None:
         """The valid manifest of this name now; None for none."""
+        if not self._most:
+            return
         number, place = self._places.pop(name, (0, _NOWHERE))
         if number:
             ranked = self._ranked[number]

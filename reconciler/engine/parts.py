@@ -27,6 +27,7 @@ from reconciler.engine.settler import Settler
 from reconciler.engine.status import Status
 from reconciler.engine.tasks import Queue, Subject
 from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.unlisted import Unlisted
 from reconciler.engine.wanted import Wanted
 from reconciler.engine.wishes import Wishes
 from reconciler.engine.workers import Workers
@@ -136,10 +137,10 @@ class Parts:
     def listed(self, workflow_id: WorkflowId, error: ExplorerError | None) -> None:
         """A first listing ended: what waited for it is planned again."""
         if error is None:
-            self.reconciler.listing_succeeded(workflow_id)
+            self.reconciler.unlisted.succeeded(workflow_id)
         else:
             self.is_unreachable |= isinstance(error.failure, Unreachable)
-            self.reconciler.listing_failed(workflow_id, str(error), random.random())  # noqa: S311 - jitter
+            self.reconciler.unlisted.failed(workflow_id, str(error), random.random())  # noqa: S311 - jitter
         self.passes.replan()
 
     def resolved(self, subject: Subject, state: RunState) -> None:
@@ -235,7 +236,7 @@ class Parts:
                 await self.gate.admit_probe()
                 await self._probe_once()
             log.info("circuit closed: Explorer answers again")
-            self.reconciler.forget_backoff()
+            self.reconciler.unlisted.forget_backoff()
             self.passes.replan()
 
     async def _probe_once(self) -> None:
@@ -314,6 +315,7 @@ def wire(
     reconciler = Reconciler(
         scan=scan,
         wanted=wanted,
+        unlisted=Unlisted(now_ms, lambda: int(1000 * (started_s + settings.settle_s - now_s()))),
         store=store,
         queue=queue,
         telemetry=telemetry,
@@ -322,7 +324,6 @@ def wire(
         on_queued=workers.queued.set,
         on_cancel=canceller.asked,
         room=settings.room,
-        settles_in_ms=lambda: int(1000 * (started_s + settings.settle_s - now_s())),
     )
     loop = asyncio.get_running_loop()
 

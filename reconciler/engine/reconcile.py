@@ -11,11 +11,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
-from reconciler.core.backoff import backoff_ms
 from reconciler.core.model import Manifest, Name, RunKey, WorkflowId
 from reconciler.core.plan import (
     NO_LIMIT,
@@ -26,7 +25,6 @@ from reconciler.core.plan import (
     Nothing,
     Observed,
     Plan,
-    Quarantine,
     Submit,
     Wait,
     Wish,
@@ -40,6 +38,7 @@ from reconciler.core.sighting import Presence, Sighting
 from reconciler.engine.problems import Problems
 from reconciler.engine.tasks import FirstListing, Queue, Submission, key_of_listing
 from reconciler.engine.telemetry import Telemetry
+from reconciler.engine.unlisted import Unlisted
 from reconciler.engine.wanted import Wanted
 from reconciler.source.heard import ANYTHING, Heard
 from reconciler.source.tree import Missing, PutOff, Snapshot
@@ -50,6 +49,9 @@ log = structlog.get_logger("reconciler.pass")
 
 AT_ONCE = 1_000
 """How many names are planned together; of more, those that ask for nothing are set aside in lots of this."""
+
+
+NOTHING_TO_DO = Plan((), (), (), is_guarded=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +80,12 @@ Scan = Callable[[Heard], Awaitable[Snapshot | PutOff | Missing]]
 
 
 @dataclass(slots=True)
-class _Trouble:
-    """Why a workflow could not be listed yet, and when to ask again."""
-
-    failures: int
-    asks_again_ms: int
-    why: str
-
-
-@dataclass(slots=True)
 class Reconciler:
     """Makes passes over the tree. One at a time; the order of the fields below is that of the walk."""
 
     scan: Scan
     wanted: Wanted
+    unlisted: Unlisted
     store: Store
     queue: Queue
     telemetry: Telemetry
@@ -104,18 +98,13 @@ class Reconciler:
     """Called with each run whose job is to be stopped, once that is on disk."""
 
     room: Room = NO_LIMIT
-    settles_in_ms: Callable[[], int] = lambda: 0
-    """How long until a restored state's workflows may be listed."""
-
-    plan: Plan = field(default_factory=lambda: Plan((), (), (), is_guarded=False))
+    plan: Plan = NOTHING_TO_DO
     """The latest plan, over all names that were not settled."""
 
     revision: str | None = None
     _unsettled: set[Name] = field(default_factory=set)
     _revisits: set[Name] = field(default_factory=set)
     _deadlines: dict[Name, int] = field(default_factory=dict)
-    _troubles: dict[WorkflowId, _Trouble] = field(default_factory=dict)
-    _being_listed: set[WorkflowId] = field(default_factory=set)
     _problems: Problems = field(init=False)
     _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -160,22 +149,6 @@ class Reconciler:
         wishes, world = await self._known_of([name])
         alone = self._plan(wishes or {name: Absent(2)}, world, self.now_ms(), max_new=0)
         return world.names.get(name, Observed()), alone
-
-    def listing_failed(self, workflow_id: WorkflowId, why: str, chance: float) -> None:
-        """A workflow could not be listed: ask again after a backoff."""
-        self._being_listed.discard(workflow_id)
-        failures = self._troubles[workflow_id].failures + 1 if workflow_id in self._troubles else 1
-        asks_again_ms = self.now_ms() + backoff_ms(failures, chance)
-        self._troubles[workflow_id] = _Trouble(failures, asks_again_ms, why)
-
-    def listing_succeeded(self, workflow_id: WorkflowId) -> None:
-        """A workflow was listed."""
-        self._being_listed.discard(workflow_id)
-        self._troubles.pop(workflow_id, None)
-
-    def forget_backoff(self) -> None:
-        """Explorer answers again: what could not be listed is asked for now, not when its backoff ends."""
-        self._troubles.clear()
 
     def next_look_ms(self) -> int | None:
         """When the latest plan is worth making again by itself; None if time alone changes nothing."""
@@ -227,6 +200,9 @@ class Reconciler:
 
     async def _decide(self, names: list[Name]) -> Plan:
         """Plan these names and perform it."""
+        if not names:
+            self.plan = NOTHING_TO_DO
+            return self.plan
         if len(names) > AT_ONCE:
             names = [name async for lot in self._open_in_lots(names) for name in lot]
         wishes, world = await self._known_of(names)
@@ -263,7 +239,7 @@ class Reconciler:
         asked = {name: self.wanted.wish(name) for name in names}
         wishes = [wish for wish in asked.values() if wish is not None]
         wanted = dict.fromkeys((*names, *_dependencies_of(wishes)))
-        world = self._with_troubles(await self.store.world(tuple(wanted), _workflows_of(wishes)))
+        world = self.unlisted.told_in(await self.store.world(tuple(wanted), _workflows_of(wishes)))
         found: dict[Name, Wish] = {}
         for name, wish in asked.items():
             seen = world.names.get(name, _NOTHING_KNOWN).sighting
@@ -272,20 +248,6 @@ class Reconciler:
             elif seen is not None and seen.presence is Presence.DELETED:
                 found[name] = Absent(2)
         return found, world
-
-    def _with_troubles(self, world: World) -> World:
-        """The world with what only this process knows: which workflows cannot be listed yet, and why."""
-        workflows = dict(world.workflows)
-        for workflow_id, trouble in self._troubles.items():
-            known = world.workflow(workflow_id)
-            workflows[workflow_id] = replace(known, asks_again_ms=trouble.asks_again_ms, trouble=trouble.why)
-        settles_in_ms = self.settles_in_ms()
-        if settles_in_ms > 0:
-            settled_ms = self.now_ms() + settles_in_ms
-            for workflow_id, known in workflows.items():
-                if known.quarantine is Quarantine.WAITS:
-                    workflows[workflow_id] = replace(known, asks_again_ms=settled_ms)
-        return replace(world, workflows=workflows)
 
     async def _perform(self, decided: Plan, wishes: Mapping[Name, Wish], world: World, now_ms: int) -> None:
         """Record what was decided, and queue it; what cannot be recorded is decided anew by the next pass."""
@@ -334,10 +296,8 @@ class Reconciler:
                 case GiveUp() | Wait() | Nothing():
                     self.queue.drop(action.name)
         for workflow_id in decided.to_list:
-            if workflow_id in self._being_listed:
-                continue
-            self._being_listed.add(workflow_id)
-            self.queue.put(key_of_listing(workflow_id), workflow_id, FirstListing(workflow_id), now_ms)
+            if self.unlisted.begin(workflow_id):
+                self.queue.put(key_of_listing(workflow_id), workflow_id, FirstListing(workflow_id), now_ms)
         self.on_queued()
 
     def _tell(self, decided: Plan, sightings: list[Sighting], world: World) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from reconciler.core.model import CancelCause, JobStatus, Name, RunKey, State
 from reconciler.core.overview import BY_URGENCY, Order, Question
 from reconciler.core.sighting import Presence
-from reconciler.store.rows import key_of
+from reconciler.store.rows import UNFINISHED, key_of
 
 # Each name with its newest run, if it has any.
 _TABLES = """names LEFT JOIN runs ON runs.name = names.name AND (runs.generation, runs.attempt) = (
@@ -98,13 +98,14 @@ def names_of(connection: sqlite3.Connection, question: Question, page: int) -> l
 
 def held_count(connection: sqlite3.Connection) -> int:
     """How many runs are held."""
-    return int(connection.execute("SELECT count(*) FROM runs WHERE phase = 'Held'").fetchone()[0])
+    query = f"SELECT count(*) FROM runs WHERE {UNFINISHED} AND phase = 'Held'"  # noqa: S608 - our own words
+    return int(connection.execute(query).fetchone()[0])
 
 
 def older_held(connection: sqlite3.Connection) -> list[RunKey]:
     """The runs that are held and are not the newest of their name."""
     rows = connection.execute(
-        "SELECT name, generation, attempt FROM runs WHERE phase = 'Held' AND EXISTS ("
+        f"SELECT name, generation, attempt FROM runs WHERE {UNFINISHED} AND phase = 'Held' AND EXISTS ("  # noqa: S608
         " SELECT 1 FROM runs AS newer WHERE newer.name = runs.name"
         " AND (newer.generation, newer.attempt) > (runs.generation, runs.attempt))"
         " ORDER BY name, generation, attempt"

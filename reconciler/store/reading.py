@@ -34,7 +34,7 @@ from reconciler.store.keeping import old_events, old_names
 from reconciler.store.migrations import STEPS, migrate, version_of
 from reconciler.store.overview import counts_of, held_count, names_of, older_held
 from reconciler.store.port import Wish
-from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of, run_of, sighting_of
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, UNFINISHED, ids_in, key_of, run_of, sighting_of
 from reconciler.store.settling import foreign_among, runs_in
 from reconciler.store.statements import in_use, pause_in, quarantine_of_new
 from reconciler.store.sums import register
@@ -151,7 +151,7 @@ class Reader:
         return {name: tuple(found.values())[:2] for name, found in bodies.items()}
 
     def runs(self, phases: Sequence[str]) -> list[Run]:
-        """All runs in these phases, oldest claim first."""
+        """All unfinished runs in these phases, oldest claim first."""
         return runs_in(self._connection, phases)
 
     def foreign_among(self, workflow_id: WorkflowId, listed: Sequence[JobId]) -> tuple[JobId, ...]:
@@ -236,8 +236,7 @@ class Reader:
     def unfinished_names(self) -> set[Name]:
         """All names with a run that waits, or whose job has not ended, as far as is known."""
         rows = self._connection.execute(
-            "SELECT DISTINCT name FROM runs"
-            " WHERE phase IN ('Waiting', 'Submitting', 'Unknown', 'Held', 'Followed')"
+            f"SELECT DISTINCT name FROM runs WHERE {UNFINISHED}"  # noqa: S608 - our own words
         )
         return {Name(row[0]) for row in rows}
 

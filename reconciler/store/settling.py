@@ -32,7 +32,7 @@ from reconciler.core.reason import Reason
 from reconciler.core.settle import Around, Tried, after_look, candidates, foreign_jobs, is_alone, not_created
 from reconciler.core.sighting import Presence
 from reconciler.store.port import Refusal, Terms
-from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, columns_of, ids_as_text, ids_in, run_of
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, UNFINISHED, columns_of, ids_as_text, ids_in, run_of
 from reconciler.store.statements import (
     has_newer,
     insert,
@@ -228,10 +228,10 @@ def foreign_among(
 
 
 def runs_in(connection: sqlite3.Connection, phases: Sequence[str]) -> list[Run]:
-    """All runs in these phases, oldest claim first."""
+    """All unfinished runs in these phases, oldest claim first."""
     marks = ",".join("?" * len(phases))
     rows = connection.execute(
-        f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES} WHERE runs.phase IN ({marks})"  # noqa: S608 - our own words
+        f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES} WHERE {UNFINISHED} AND runs.phase IN ({marks})"  # noqa: S608
         " ORDER BY runs.claimed_ms, runs.name",
         tuple(phases),
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.core.model import JobId, JobStatus, Pause, RunKey, WorkflowId
 from reconciler.core.plan import Quarantine
-from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, ids_in, key_of
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, UNFINISHED, ids_in, key_of
 
 _CHUNK = 500
 """How many values one query asks for: well below SQLite's limit on parameters."""
@@ -143,11 +143,12 @@ def in_use(connection: sqlite3.Connection) -> Counter[WorkflowId]:
     long after whatever it made has ended.
     """
     rows = connection.execute(
-        "SELECT workflow_id, count(*) FROM runs WHERE phase IN ('Submitting', 'Unknown', 'Followed')"
-        " GROUP BY workflow_id"
+        f"SELECT workflow_id, count(*) FROM runs WHERE {UNFINISHED}"  # noqa: S608 - our own words
+        " AND phase IN ('Submitting', 'Unknown', 'Followed') GROUP BY workflow_id"
     )
     counts = Counter({WorkflowId(row[0]): int(row[1]) for row in rows})
-    for row in connection.execute("SELECT workflow_id, candidates FROM runs WHERE phase = 'Held'"):
+    held = f"SELECT workflow_id, candidates FROM runs WHERE {UNFINISHED} AND phase = 'Held'"  # noqa: S608
+    for row in connection.execute(held):
         if any(_may_run(connection, job_id) for job_id in ids_in(row["candidates"])):
             counts[WorkflowId(row["workflow_id"])] += 1
     return counts

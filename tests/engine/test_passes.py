@@ -257,7 +257,7 @@ def test_what_a_planned_wait_waits_for_is_looked_at_when_it_ends(tmp_path: Path)
             await after(stage, 1)
             stage.parts.queue.take(now_ms())
             stage.parts.queue.done(QUICK)
-            stage.parts.reconciler.listing_failed(WorkflowId(QUICK), "down", 0.2)  # two seconds
+            stage.parts.reconciler.unlisted.failed(WorkflowId(QUICK), "down", 0.2)  # two seconds
             stage.parts.passes.replan()
             await stage.until(lambda: stage.parts.reconciler.next_look_ms())
             await stage.until(lambda: len(stage.parts.queue) == 1)

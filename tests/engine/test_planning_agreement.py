@@ -47,6 +47,7 @@ from reconciler.core.sighting import Presence, Sighting
 from reconciler.engine.planning import plan_tree, scan
 from reconciler.engine.reconcile import Planned, Reconciler
 from reconciler.engine.tasks import FirstListing, Queue, Submission
+from reconciler.engine.unlisted import Unlisted
 from reconciler.engine.wanted import Wanted
 from reconciler.source.heard import Heard
 from reconciler.store.reading import Reader
@@ -289,6 +290,7 @@ async def both(place: Path, case: Case, disk: Disk) -> tuple[Plan, dict[str, Any
     reconciler = Reconciler(
         scan=looked,
         wanted=Wanted(store, Claims()),
+        unlisted=Unlisted(lambda: NOW_MS),
         store=store,
         queue=queue,
         telemetry=telemetry,

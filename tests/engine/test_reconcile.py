@@ -40,7 +40,7 @@ async def whys(stage: Stage) -> dict[str, Reason]:
 async def listed(stage: Stage, *workflows: str, highest: int = 0) -> None:
     for workflow in workflows:
         await stage.store.workflow_listed(WorkflowId(workflow), [JobId(highest)], now_ms())
-        stage.parts.reconciler.listing_succeeded(WorkflowId(workflow))
+        stage.parts.reconciler.unlisted.succeeded(WorkflowId(workflow))
 
 
 async def submitted(stage: Stage, name: str, job_id: int) -> None:

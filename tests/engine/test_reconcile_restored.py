@@ -47,7 +47,7 @@ def test_its_workflow_waits_for_the_settle_time_before_it_is_listed(tmp_path: Pa
         await stage.store.workflow_listed(QUICK, [], now_ms())
         declare_restored(stage)
         left_ms = [20_000]
-        stage.parts.reconciler.settles_in_ms = lambda: left_ms[0]
+        stage.parts.reconciler.unlisted.settles_in_ms = lambda: left_ms[0]
         before_ms = now_ms()
         stage.write("b", SLOW)
         await stage.parts.reconciler.reconcile()

@@ -69,7 +69,7 @@ def test_a_workflow_that_could_not_be_listed_is_asked_again_later_and_later(tmp_
         await planned(stage)
         waits_ms = []
         for _ in range(3):
-            reconciler.listing_failed(WorkflowId(QUICK), "no such workflow", 0.5)
+            reconciler.unlisted.failed(WorkflowId(QUICK), "no such workflow", 0.5)
             [action] = (await reconciler.replan()).actions
             assert isinstance(action, Wait)
             assert (action.why, action.detail) == (Reason.NOT_LISTED, "no such workflow")
@@ -87,10 +87,10 @@ def test_when_explorer_answers_again_nobody_waits_for_a_backoff(tmp_path: Path) 
         await planned(stage)
         assert taken(stage) == FirstListing(WorkflowId(QUICK))
         stage.parts.queue.done(QUICK)
-        reconciler.listing_failed(WorkflowId(QUICK), "down", 0.9)
+        reconciler.unlisted.failed(WorkflowId(QUICK), "down", 0.9)
         await reconciler.replan()
         assert taken(stage) is None
-        reconciler.forget_backoff()
+        reconciler.unlisted.forget_backoff()
         await reconciler.replan()
         assert taken(stage) == FirstListing(WorkflowId(QUICK))
         assert reconciler.next_look_ms() is None

@@ -84,7 +84,7 @@ def test_a_workflow_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         stage.write("a", MISSING)
         await stage.parts.reconciler.reconcile()
-        stage.parts.reconciler.listing_failed(MISSING, "no such workflow", 0.5)
+        stage.parts.reconciler.unlisted.failed(MISSING, "no such workflow", 0.5)
         assert "no such workflow" in await account(stage, "a")
 
     play(tmp_path, scene)
