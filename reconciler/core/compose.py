@@ -22,9 +22,8 @@ MAX_KEY = 1_024
 MAX_FAULTS = 200
 """Faults of one document that are put into words; nobody reads more, and a hostile file has thousands."""
 
-# What may not come out of an escape in double quotes; what stands in the file as it is, `documents` tells.
-_BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
+BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What no escape in double quotes may stand for; what is in the file as it is, `documents` tells."""
 
 _UNSHOWN = (Code.CHARACTER, Code.KEY_TOO_LONG)
 """Faults of a key whose text is better not repeated in the paths below it."""
@@ -189,7 +188,7 @@ class _Walk:
         if len(text) > MAX_KEY:
             return Code.KEY_TOO_LONG, f"has a key of {len(text):,} characters; a key has at most {MAX_KEY:,}"
         if event.style:
-            bad = _BAD.search(text)
+            bad = BAD.search(text)
             return (Code.CHARACTER, f"has a key with {_named(bad[0])}. Take it out") if bad else None
         if text == "<<":
             return Code.MERGE_KEY, "has a merge key (<<), which is not read. Write the fields out"
@@ -211,7 +210,7 @@ class _Walk:
             self.unread.add(self.path)
         text: str = event.value
         if event.style:
-            bad = _BAD.search(text) if event.style == '"' else None
+            bad = BAD.search(text) if event.style == '"' else None
             if bad:
                 self.refuse(event, Code.CHARACTER, f"contains {_named(bad[0])}. Take it out")
             return text

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 from reconciler.core.fault import MAX_SHOWN, Code, quoted
 
@@ -35,12 +36,20 @@ _TRUE_ONCE = frozenset(("y", "yes", "on"))
 _FALSE_ONCE = frozenset(("n", "no", "off"))
 
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_SUSPECT = frozenset("0123456789+-.~=<nNyYtTfFoO") | {""}
+_SUSPECT = frozenset("0123456789+-.~=<") | {""}
+"""How a word begins that may be more than text, if not with a letter; nothing is such a word too."""
+_SUSPECT_WORDS = frozenset(_WORDS).union(
+    *(
+        {"".join(cased) for cased in product(*zip(word, word.upper(), strict=True))}
+        for word in _TRUE_ONCE | _FALSE_ONCE
+    )
+)
+"""The same for those that begin with a letter: all there are."""
 
 
 def resolve(word: str) -> str | int | float | bool | Refusal | None:
     """The value of an unquoted word."""
-    if word[:1] not in _SUSPECT:
+    if word[:1] not in _SUSPECT and word not in _SUSPECT_WORDS:
         return word
     if word in _WORDS:
         return _WORDS[word]
@@ -69,7 +78,7 @@ def _real(word: str) -> float | Refusal:
 
 def _ambiguous(word: str) -> Refusal | None:
     if word[0].isalpha():
-        return _ambiguous_word(word, word.lower()) if len(word) <= len("yes") else None
+        return _ambiguous_word(word, word.lower())
     for pattern, refuse in _FORMS:
         if pattern.fullmatch(word):
             return refuse(word)

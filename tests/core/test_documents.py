@@ -1,10 +1,10 @@
 """From a file's bytes to the text of each document."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.core.documents import MAX_BYTES, MAX_DOCUMENTS, Text, Unread, texts
+from reconciler.core.documents import MAX_BYTES, MAX_DOCUMENTS, Text, Unread, any_texts, texts
 from reconciler.core.fault import Code
 
 
@@ -18,6 +18,33 @@ def the_faults(data):
 
 def test_a_file_without_markers_is_one_document():
     assert lines_and_texts(b"a: 1\nb: 2\n") == [(1, "a: 1\nb: 2\n")]
+
+
+PIECES = st.sampled_from(
+    [
+        b"a: 1",
+        b"\n",
+        b"#",
+        b"-",
+        b"---",
+        b"...",
+        b"%",
+        b" ",
+        b"\r\n",
+        b"\0",
+        b"\xef\xbb\xbf",
+        b"\xe9",
+        b"\xc3\xa9",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=8).map(b"".join))
+@example(b"")
+@example(b"# nothing")
+@example(b"x" * (MAX_BYTES + 1))
+def test_a_file_without_anything_special_is_cut_like_any_other(data):
+    assert list(texts(data)) == list(any_texts(data))
 
 
 @pytest.mark.parametrize(
