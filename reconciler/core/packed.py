@@ -28,8 +28,24 @@ Packed = bytes
 """Documents as `packed` gives them. Equal documents are equal bytes."""
 
 
-class _Manifest(msgspec.Struct, array_like=True, omit_defaults=True, frozen=True, tag=0, gc=False):
-    """A `Manifest`, what is most often left to its default last: an array ends where the rest is that."""
+class _More(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What most manifests leave to its default."""
+
+    labels: dict[str, str]
+    is_suspended: bool
+    on_unknown: OnUnknown
+    on_change: OnChange
+    on_delete: OnDelete
+    backoff_limit: int
+    active_deadline_s: int | float | None
+    depends_on: tuple[str, ...]
+
+
+_NO_MORE = _More({}, False, OnUnknown.AUTO, OnChange.SUBMIT, OnDelete.ORPHAN, 0, None, ())
+
+
+class _Manifest(msgspec.Struct, array_like=True, frozen=True, tag=0, gc=False):
+    """A `Manifest`."""
 
     name: str
     workflow_id: str
@@ -37,14 +53,7 @@ class _Manifest(msgspec.Struct, array_like=True, omit_defaults=True, frozen=True
     digest: bytes
     path: str
     line: int
-    labels: dict[str, str] = {}
-    is_suspended: bool = False
-    on_unknown: str = "auto"
-    on_change: str = "submit"
-    on_delete: str = "orphan"
-    backoff_limit: int = 0
-    active_deadline_s: int | float | None = None
-    depends_on: tuple[str, ...] = ()
+    more: _More | None
 
 
 class _Invalid(msgspec.Struct, array_like=True, frozen=True, tag=1, gc=False):
@@ -78,24 +87,32 @@ def _pack(document: Document) -> _Manifest | _Invalid:
                 bytes.fromhex(document.digest),
                 document.path,
                 document.line,
-                dict(document.labels),
-                document.is_suspended,
-                document.on_unknown.value,
-                document.on_change.value,
-                document.on_delete.value,
-                document.backoff_limit,
-                document.active_deadline_s,
-                document.depends_on,
+                _more_of(document),
             )
         case Invalid(name, path, line, problems):
             told = tuple((it.path, it.line, it.column, it.pointer, it.code, it.message) for it in problems)
             return _Invalid(name, path, line, told)
 
 
+def _more_of(manifest: Manifest) -> _More | None:
+    more = _More(
+        dict(manifest.labels),
+        manifest.is_suspended,
+        manifest.on_unknown,
+        manifest.on_change,
+        manifest.on_delete,
+        manifest.backoff_limit,
+        manifest.active_deadline_s,
+        manifest.depends_on,
+    )
+    return more if more != _NO_MORE else None
+
+
 def _unpack(one: _Manifest | _Invalid) -> Document:
     if isinstance(one, _Invalid):
         problems = tuple(Problem(*problem) for problem in one.problems)
         return Invalid(Name(one.name) if one.name is not None else None, one.path, one.line, problems)
+    more = one.more or _NO_MORE
     return Manifest(
         name=Name(one.name),
         workflow_id=WorkflowId(one.workflow_id),
@@ -103,12 +120,12 @@ def _unpack(one: _Manifest | _Invalid) -> Document:
         digest=Digest(one.digest.hex()),
         path=one.path,
         line=one.line,
-        is_suspended=one.is_suspended,
-        labels=one.labels,
-        on_unknown=OnUnknown(one.on_unknown),
-        on_change=OnChange(one.on_change),
-        on_delete=OnDelete(one.on_delete),
-        backoff_limit=one.backoff_limit,
-        active_deadline_s=one.active_deadline_s,
-        depends_on=tuple(map(Name, one.depends_on)),
+        is_suspended=more.is_suspended,
+        labels=more.labels,
+        on_unknown=more.on_unknown,
+        on_change=more.on_change,
+        on_delete=more.on_delete,
+        backoff_limit=more.backoff_limit,
+        active_deadline_s=more.active_deadline_s,
+        depends_on=tuple(map(Name, more.depends_on)),
     )

@@ -77,26 +77,25 @@ class Tree:
         is not complete. Else all is looked at, but for a tree that git-sync has put there as a whole, and of
         which nothing was heard since the last scan.
         """
+        stood_on, self._stood_on = self._stood_on, None
         try:
             ground = look(self._jobs_dir)
             if isinstance(ground, Broken):
                 return _missing(ground)
-            return ground.obstacle() or self._scan(ground, heard)
+            seen = ground.obstacle() or self._scan(ground, heard, stands_as_before=ground == stood_on)
         except Unsettled as unsettled:
             return unsettled.put_off
+        if isinstance(seen, Snapshot):
+            self._stood_on = ground
+        return seen
 
-    def _scan(self, ground: Ground, heard: Heard) -> Snapshot | PutOff | Missing:
-        stands_as_before = ground == self._stood_on
+    def _scan(self, ground: Ground, heard: Heard, *, stands_as_before: bool) -> Snapshot | PutOff | Missing:
         if stands_as_before and heard == NOTHING and ground.is_exchanged_whole and not self._memory.hiding:
             return self._snapshot(ground, is_complete=True)
         is_narrow = stands_as_before and not heard.is_anything
         prefixes = self._folders_of(heard.paths, ground.root) if is_narrow else None
-        self._stood_on = None
         walked = self._walk(ground.root, prefixes)
-        seen = self._judged(walked, ground, look(self._jobs_dir), is_complete=prefixes is None)
-        if isinstance(seen, Snapshot):
-            self._stood_on = ground
-        return seen
+        return self._judged(walked, ground, look(self._jobs_dir), is_complete=prefixes is None)
 
     def _folders_of(self, paths: Collection[str], root: str) -> frozenset[str] | None:
         """The folders to look at for these files, if that is enough; None if all have to be looked at."""
