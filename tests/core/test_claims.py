@@ -147,6 +147,35 @@ def test_whatever_changes_the_claims_are_those_of_the_whole_tree_and_what_is_ano
         before, wished = after, wishes
 
 
+def test_a_circle_that_opens_frees_all_that_were_in_it() -> None:
+    claims = Claims()
+    files = {
+        f"{name}.yaml": Read((replace(manifest(name), depends_on=(Name(after),)),))
+        for name, after in (("a", "b"), ("b", "c"), ("c", "a"), ("outside", "a"))
+    }
+    claims.update({path: Moved(None, file) for path, file in files.items()})
+    assert claims.valid == 1
+    free = Read((manifest("b"),))
+    assert claims.update({"b.yaml": Moved(files["b.yaml"], free)}) == ["b", "a", "c"]
+    assert (claims.valid, claims.problems) == (4, ())
+    assert claims.update({"b.yaml": Moved(free, files["b.yaml"])}) == ["b", "a", "c"]
+    assert claims.valid == 1
+
+
+def test_a_place_that_becomes_free_is_the_next_ones() -> None:
+    claims = Claims(POLICY)
+    files = {f"team/{name}.yaml": Read((_in_team(name),)) for name in "abcd"}
+    claims.update({path: Moved(None, file) for path, file in files.items()})
+    assert [claims.is_invalid(name) for name in NAMES] == [False, False, True, True]
+    assert claims.update({"team/a.yaml": Moved(files["team/a.yaml"], None)}) == ["a", "c", "d"]
+    assert [claims.is_invalid(name) for name in NAMES] == [False, False, False, True]
+    assert "number 3" in claims.problems[0].message
+
+
+def _in_team(name: str) -> Manifest:
+    return replace(manifest(name), path=f"team/{name}.yaml")
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """A file before and after."""

@@ -120,6 +120,26 @@ def test_what_could_not_be_recorded_is_planned_again_although_the_tree_tells_it_
     play(tmp_path, scene)
 
 
+def test_what_was_seen_while_the_state_could_not_be_read_is_planned_by_the_next_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.write("a", suspend=True)
+        await passed(stage)
+        stage.write("a", suspend=True, value="y")
+
+        async def refuses(*_: object) -> None:
+            raise StateUnwritable("the disk does not answer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(stage.store, "world", refuses)
+            with pytest.raises(StateUnwritable):
+                await looked(stage)
+        assert names(await passed(stage)) == ["a"]
+
+    play(tmp_path, scene)
+
+
 def test_of_many_names_those_that_ask_for_nothing_are_set_aside_lot_by_lot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
