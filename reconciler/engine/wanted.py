@@ -5,7 +5,7 @@ A look brings what changed in the files; until it counts, that is only kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ class Wanted:
     What each may ask for whoever reads the tree has seen to.
     """
 
-    _unapplied: dict[str, Change] = field(default_factory=dict)
+    _unapplied: Mapping[str, Change] = field(default_factory=dict)
     """What changed in the tree and is not among the claims yet."""
 
     _lacking: dict[Name, Absence] = field(default_factory=dict)
@@ -40,6 +40,10 @@ class Wanted:
 
     def keep(self, snapshot: Snapshot) -> None:
         """What a look found is kept, whether it counts or not: the tree tells each change once."""
+        if not self._unapplied:
+            self._unapplied = snapshot.changes
+            return
+        self._unapplied = dict(self._unapplied)
         for path, change in snapshot.changes.items():
             before = self._unapplied.get(path)
             self._unapplied[path] = change if before is None else then(before, change)
@@ -57,7 +61,7 @@ class Wanted:
     async def take_in(self) -> list[Name]:
         """Let what was kept count; gives the names whose wish may be another now."""
         changed = self.claims.update(self._unapplied)
-        self._unapplied.clear()
+        self._unapplied = {}
         for name in changed:
             self._lacking.pop(name, None)
         gone = [name for name in changed if name not in self.claims]
