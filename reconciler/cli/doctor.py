@@ -18,10 +18,9 @@ import click
 from reconciler.cli import options
 from reconciler.cli.layout import Tone, painted, wrapped
 from reconciler.cli.render import say_json, show
-from reconciler.core.claims import desired_of
-from reconciler.core.model import Manifest
+from reconciler.core.claims import Claims
 from reconciler.core.policy import reader_under
-from reconciler.engine.planning import scan
+from reconciler.engine.scanning import scan
 from reconciler.errors import ExitCode, ReconcilerError, SettingsWrong
 from reconciler.setting_kinds import Address
 from reconciler.settings import Settings
@@ -111,13 +110,13 @@ def _of_tree(settings: Settings) -> Iterator[Finding]:
         advice = "name the directory of manifests by RECONCILER_JOBS_DIR, or make one by `reconciler init`"
         yield Finding("manifests", Health.FAIL, str(error), advice)
         return
-    documents = (document for file in snapshot.files.values() for document in file.documents)
-    desired = desired_of(documents, settings.allowed)
-    valid = sum(isinstance(wish, Manifest) for wish in desired.wishes.values())
+    claims = Claims(settings.allowed)
+    claims.update(snapshot.changes)
+    valid, problems = claims.valid, claims.problems
     seen = f"{valid} valid in {settings.jobs_dir}"
-    if desired.problems:
+    if problems:
         advice = "`reconciler validate` lists every problem with its place"
-        yield Finding("manifests", Health.FAIL, f"{seen}, {len(desired.problems)} problems", advice)
+        yield Finding("manifests", Health.FAIL, f"{seen}, {len(problems)} problems", advice)
     elif not valid:
         advice = "write one: `reconciler init` makes a first one, docs/manifest.md lists the fields"
         yield Finding("manifests", Health.WARN, f"none in {settings.jobs_dir}", advice)

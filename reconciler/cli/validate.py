@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
 from reconciler.cli import options
 from reconciler.cli.render import say, say_json
-from reconciler.core.claims import Desired, desired_of
-from reconciler.core.model import Document, Invalid, Manifest, Problem
+from reconciler.core.claims import Added, Claims, File, Read
+from reconciler.core.model import Document, Invalid, Problem
 from reconciler.core.plain import plain
 from reconciler.core.policy import reader_under
-from reconciler.engine.planning import scan
+from reconciler.engine.scanning import scan
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings import Settings
 from reconciler.source.putoff import Unsettled
@@ -33,34 +33,40 @@ def validate(paths: Sequence[Path], output: str, config: Path | None, jobs_dir: 
     checked for the whole directory.
     """
     settings = options.settings_of(config, jobs_dir=jobs_dir)
-    desired = _whole(settings) if not paths else desired_of(_named(paths, settings))
-    valid = sum(isinstance(wish, Manifest) for wish in desired.wishes.values())
+    claims = _whole(settings) if not paths else _named(paths, settings)
+    valid, problems = claims.valid, claims.problems
     if output == "json":
-        say_json(_as_json(valid, desired.problems))
+        say_json(_as_json(valid, problems))
     else:
-        _print(valid, desired)
-    return ExitCode.FAILED if desired.problems else ExitCode.DONE
+        _print(valid, problems)
+    return ExitCode.FAILED if problems else ExitCode.DONE
 
 
-def _whole(settings: Settings) -> Desired:
-    found = scan(settings.jobs_dir, reader_under(settings.allowed))
-    documents = (document for file in found.files.values() for document in file.documents)
-    return desired_of(documents, settings.allowed)
+def _whole(settings: Settings) -> Claims:
+    claims = Claims(settings.allowed)
+    claims.update(scan(settings.jobs_dir, reader_under(settings.allowed)).changes)
+    return claims
 
 
-def _named(places: Sequence[Path], settings: Settings) -> Iterator[Document]:
+def _named(places: Sequence[Path], settings: Settings) -> Claims:
+    """What is claimed in these files and directories together; in two of them a path may be the same."""
+    files: dict[str, File] = {}
     for place in places:
-        if os.path.isdir(place) or not os.path.lexists(place):  # noqa: PTH112 - Path's raises for some
-            yield from _in_directory(place, settings)
-        else:
-            yield from _in_file(place, settings)
+        for path, file in _files(place, settings):
+            before = files.get(path)
+            files[path] = Read((*before.documents, *file.documents)) if before else file
+    claims = Claims()
+    claims.update({path: Added(file) for path, file in files.items()})
+    return claims
 
 
-def _in_directory(place: Path, settings: Settings) -> Iterator[Document]:
-    below = _in_tree(place, settings.jobs_dir)
-    read = reader_under(settings.allowed, lambda path: f"{below}/{path}" if below else path)
-    for file in scan(place, read).files.values():
-        yield from file.documents
+def _files(place: Path, settings: Settings) -> Iterable[tuple[str, File]]:
+    if os.path.isdir(place) or not os.path.lexists(place):  # noqa: PTH112 - Path's raises for some
+        below = _in_tree(place, settings.jobs_dir)
+        read = reader_under(settings.allowed, lambda path: f"{below}/{path}" if below else path)
+        return scan(place, read).files.items()
+    documents = _in_file(place, settings)
+    return [(document.path, Read(documents)) for document in documents[:1]]
 
 
 def _in_file(place: Path, settings: Settings) -> tuple[Document, ...]:
@@ -103,10 +109,10 @@ def _as_json(valid: int, problems: Sequence[Problem]) -> dict[str, object]:
     return {"valid": valid, "problems": rows}
 
 
-def _print(valid: int, desired: Desired) -> None:
-    for problem in desired.problems:
+def _print(valid: int, problems: Sequence[Problem]) -> None:
+    for problem in problems:
         say(plain(str(problem)))
-    count = len(desired.problems)
+    count = len(problems)
     found = f"{count} problem" if count == 1 else f"{count} problems"
     manifests = f"{valid} valid manifest" if valid == 1 else f"{valid} valid manifests"
     say(f"{manifests}, {found if count else 'no problems'}")

@@ -10,16 +10,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any
-
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend
+from typing import TYPE_CHECKING, Any
 
 from reconciler.core.check import Check, Schema, check_for
 from reconciler.core.fault import Json, Path
+
+if TYPE_CHECKING:  # they take as long to import as all else that `validate` needs, and few trees need them
+    from importlib.resources.abc import Traversable
+
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 FILE = "workflowjob.schema.json"
 
@@ -75,6 +75,8 @@ def objections(value: Json) -> Iterator[Objection]:
 
 def _place() -> Traversable:
     """Inside the package in a wheel; beside the package in a checkout."""
+    from importlib.resources import files
+
     package = files("reconciler")
     shipped = package / "schemas" / FILE
     return shipped if shipped.is_file() else package / ".." / "schemas" / FILE
@@ -87,6 +89,9 @@ def _check() -> Check:
 
 @cache
 def _validator() -> Validator:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
     # Its own uniqueItems compares each pair of items where they cannot be sorted: minutes for a long list.
     strict = extend(Draft202012Validator, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call]
     validator: Validator = strict(schema())
@@ -94,6 +99,8 @@ def _validator() -> Validator:
 
 
 def _unique_items(_: Any, wanted: bool, instance: Any, __: Any) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
     if not wanted or not isinstance(instance, list):
         return
     texts = [item for item in instance if isinstance(item, str)]

@@ -14,12 +14,8 @@ from reconciler.core.plan import NO_LIMIT, Absent, Plan, Unreadable, Wish, World
 from reconciler.core.policy import EVERYTHING, Policy, reader_under
 from reconciler.core.room import Room
 from reconciler.core.sighting import Presence
-from reconciler.errors import ReconcilerError
-from reconciler.source.tree import Missing, PutOff, Reader, Snapshot, Tree
+from reconciler.engine.scanning import scan
 from reconciler.store.reading import Reader as StateReader
-
-PUT_OFFS = 5
-"""How many scans that saw the tree change are followed by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +55,3 @@ def plan_tree(
     workflow_ids = {wish.workflow_id for wish in wishes.values() if isinstance(wish, Manifest)}
     world = reader.world(tuple(wishes), workflow_ids) if reader else World()
     return Planning(desired, world, plan(wishes, world, now_ms, max_new=max_new, room=room))
-
-
-def scan(jobs_dir: Path, read: Reader) -> Snapshot:
-    """One consistent snapshot, tried again while the tree changes. Raises ReconcilerError for none."""
-    tree = Tree(jobs_dir, read)
-    for _ in range(PUT_OFFS):
-        match tree.scan():
-            case Snapshot() as snapshot:
-                return snapshot
-            case Missing(detail=detail):
-                raise ReconcilerError(f"{jobs_dir}: {detail}")
-            case PutOff(detail=detail):
-                why = detail
-    raise ReconcilerError(f"{jobs_dir} keeps changing: {why}; try again when it is quiet")

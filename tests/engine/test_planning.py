@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.manifest import read
 from reconciler.core.plan import Plan
 from reconciler.core.reason import Reason
-from reconciler.engine import planning as module
-from reconciler.engine.planning import PUT_OFFS, plan_tree, scan
+from reconciler.engine.planning import plan_tree
 from reconciler.errors import ReconcilerError
-from reconciler.source.tree import PutOff, PutOffReason
 from reconciler.store.reading import Reader
 from tests.engine.stage import QUICK, SLOW, Stage, manifest_text, now_ms, play
 
@@ -74,38 +71,3 @@ def test_what_ran_and_did_not_change_has_nothing_to_do(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReconcilerError, match=r"nowhere: .*/nowhere"):
         plan_tree(tmp_path / "nowhere", None, 0, 50)
-
-
-class _Restless:
-    """A tree that changes while it is read, so many times."""
-
-    left = 0
-
-    def __init__(self, *_: object) -> None:
-        self.seen = "the tree"
-
-    def scan(self) -> object:
-        if _Restless.left == 0:
-            return self.seen
-        _Restless.left -= 1
-        return PutOff(PutOffReason.TREE_CHANGED, "git's HEAD moved")
-
-
-def test_a_tree_that_keeps_changing_is_an_error_in_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "Tree", _Restless)
-    _Restless.left = PUT_OFFS
-    with pytest.raises(ReconcilerError, match="keeps changing: git's HEAD moved; try again"):
-        scan(tmp_path, read)
-
-
-def test_a_tree_that_is_quiet_after_a_while_is_read(tmp_path: Path) -> None:
-    (tmp_path / ".git").mkdir()
-    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    lock = tmp_path / ".git" / "index.lock"
-    lock.write_text("")
-    with pytest.raises(ReconcilerError, match="keeps changing"):
-        scan(tmp_path, read)
-    lock.unlink()
-    assert scan(tmp_path, read).files == {}

@@ -44,8 +44,9 @@ from reconciler.core.model import (
 from reconciler.core.plan import Claim, GiveUp, Plan, Submit, Wait
 from reconciler.core.room import Room
 from reconciler.core.sighting import Presence, Sighting
-from reconciler.engine.planning import plan_tree, scan
+from reconciler.engine.planning import plan_tree
 from reconciler.engine.reconcile import Planned, Reconciler
+from reconciler.engine.scanning import scan
 from reconciler.engine.tasks import FirstListing, Queue, Submission
 from reconciler.engine.unlisted import Unlisted
 from reconciler.engine.wanted import Wanted
