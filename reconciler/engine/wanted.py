@@ -40,8 +40,8 @@ class Wanted:
 
     def keep(self, snapshot: Snapshot) -> None:
         """What a look found is kept, whether it counts or not: the tree tells each change once."""
-        if not self._unapplied:
-            self._unapplied = snapshot.changes
+        if not self._unapplied and snapshot.has_documents:
+            self._unapplied = snapshot.changes  # taken in before the next look
             return
         self._unapplied = dict(self._unapplied)
         for path, change in snapshot.changes.items():

@@ -65,13 +65,14 @@ class Memory:
     """All folders, by their path with a `/` at its end (the root's is empty), and what follows from them.
 
     `hiding` are the paths below or in which names may be hidden, `filled` counts the files with a document.
-    `changes` holds each file whose documents are others than when they were last taken.
+    `changes` holds each file whose documents are others than when they were last taken; None until they are
+    taken for the first time, since then all are.
     """
 
     folders: dict[str, Folder] = field(default_factory=dict)
     hiding: set[str] = field(default_factory=set)
     filled: int = 0
-    changes: dict[str, Change] = field(default_factory=dict)
+    changes: dict[str, Change] | None = None
 
     def folder(self, prefix: str) -> Folder:
         """The folder, made where it was not known."""
@@ -103,13 +104,17 @@ class Memory:
             self.drop_folder(f"{prefix}{name}/")
 
     def take_changes(self) -> Mapping[str, Change]:
-        """What has changed since this was last asked; whoever takes it is the only one to learn it."""
+        """What has changed since this was last asked; whoever takes it is the only one to learn it.
+
+        The first answer is a view of all that there is, and so holds until the next scan only.
+        """
         taken, self.changes = self.changes, {}
-        return taken
+        return taken if taken is not None else Added(Files(self.folders))
 
     def _changed(self, path: str, before: SourceFile | None, after: SourceFile | None) -> None:
-        change, earlier = Change(before, after), self.changes.get(path)
-        self.changes[path] = then(earlier, change) if earlier else change
+        if self.changes is not None:
+            change, earlier = Change(before, after), self.changes.get(path)
+            self.changes[path] = then(earlier, change) if earlier else change
         self.filled += (after is not None and after.has_documents) - (
             before is not None and before.has_documents
         )
@@ -143,3 +148,19 @@ class Files(Mapping[str, SourceFile]):
                 yield prefix + name
             if name in folder.folders:
                 yield from self._below(f"{prefix}{name}/")
+
+
+class Added(Mapping[str, Change]):
+    """All files as new ones: what a first look brings, without an object a file."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def __getitem__(self, path: str) -> Change:
+        return Change(None, self._files[path])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)

@@ -30,9 +30,10 @@ class Snapshot:
 
     `root` has no links; `files` goes by path relative to it, with `/`, in a fixed order, and is a view into
     the tree's memory: the next scan changes it. `changes` are the files whose documents differ from those of
-    the last snapshot (of a first one: all), `revision` is the commit, where one is known. `unreadable` lists
-    what may hide names: files with a document whose name could not be read, and directories (their path ends
-    in `/`; `""` is the whole tree). `is_complete`: all was looked at, so what is not there is absent.
+    the last snapshot; of a first one that is all, and a view too. `revision` is the commit, where one is
+    known. `unreadable` lists what may hide names: files with a document whose name could not be read, and
+    directories (their path ends in `/`; `""` is the whole tree). `is_complete`: all was looked at, so what is
+    not there is absent.
     """
 
     root: Path

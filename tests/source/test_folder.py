@@ -13,9 +13,11 @@ NOTHING = SourceFile.of(bytes(16), ())
 
 def test_changes_gather_until_they_are_taken_and_tell_how_it_was_before_them_all() -> None:
     memory = Memory()
+    memory.folder("").folders = ("f",)
     folder = memory.folder("f/")
     memory.keep(folder, "f/", "a.yaml", ONE)
-    assert memory.take_changes() == {"f/a.yaml": Change(None, ONE)}
+    first = memory.take_changes()
+    assert (dict(first), len(first)) == ({"f/a.yaml": Change(None, ONE)}, 1)
     memory.drop("f/", folder, "a.yaml")
     memory.keep(folder, "f/", "a.yaml", TWO)
     assert memory.take_changes() == {"f/a.yaml": Change(ONE, TWO)}
