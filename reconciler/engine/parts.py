@@ -191,7 +191,7 @@ class Parts:
     def hinted(self, hint: Hint) -> None:
         """The tree may have changed."""
         self.telemetry.watch_event(1)
-        self.passes.hint(is_in_place=hint.kind is HintKind.IN_PLACE)
+        self.passes.hint(hint.heard, is_in_place=hint.kind is HintKind.IN_PLACE)
 
     def committed(self, seconds: float, refusal: StateUnwritable | None) -> None:
         """A commit ended; called from the store's thread, through the loop."""

@@ -1,6 +1,8 @@
 """When passes are made: on a hint that the tree changed, on the resync, and when a pass asks for another.
 
-A hint only starts a pass early; the resync is what is relied on. What a pass does is in `reconcile`.
+A hint only starts a pass early, and where it names files, that pass looks at no more than their directories;
+the resync is what is relied on. It is due so long after the last pass that looked at everything, however many
+others there were since. What a pass does is in `reconcile`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from reconciler.engine.reconcile import Emptied, PassResult, Planned, Reconciler
 from reconciler.engine.status import LastPass, Status
 from reconciler.engine.telemetry import Telemetry
 from reconciler.errors import StateUnwritable
+from reconciler.source.heard import ANYTHING, NOTHING, Heard
 from reconciler.source.tree import Missing, PutOff
 from reconciler.source.watch import TroubleReason, Watch
 
@@ -73,6 +76,12 @@ class Passes:
     """Who waits for the end of the next pass."""
 
     _is_replan_only: bool = True
+    _heard: Heard = ANYTHING
+    """What was heard of the tree and no pass that counts has looked at."""
+
+    _looks_at_all_s: float = 0.0
+    """When everything is to be looked at again."""
+
     _quiet_until_s: float = 0.0
     _rests_until_s: float = 0.0
     _noisy_since_s: float | None = None
@@ -80,8 +89,9 @@ class Passes:
     _put_off_since_s: float | None = None
     _tells_again_s: float = field(default_factory=lambda: STALE_S)
 
-    def hint(self, *, is_in_place: bool) -> None:
+    def hint(self, heard: Heard = ANYTHING, *, is_in_place: bool) -> None:
         """The tree may have changed; a file written in place is given a moment to be finished."""
+        self._heard |= heard
         now_s = self.now_s()
         if is_in_place:
             self._noisy_since_s = self._noisy_since_s or now_s
@@ -130,23 +140,41 @@ class Passes:
         self._is_replan_only = True
         self._wake.clear()
         self.status.pass_began_s = self.now_s()
-        await self._mend_watch()
+        heard = self._take_heard()
+        if not heard.paths and await self._is_watch_in_doubt():
+            heard = ANYTHING
         try:
-            result = await self.reconciler.reconcile()
+            result = await self.reconciler.reconcile(heard)
         except StateUnwritable as error:
+            self._heard |= heard
             log.error("a pass could not be recorded; nothing new is sent", why=str(error))
             self.status.outcome = f"not recorded: {error}"
             self.status.unrecorded = str(error)
             return CONFIRM_S
         self.status.unrecorded = ""
-        return self._follows(result)
+        if not isinstance(result, Planned):
+            self._heard |= heard
+        return self._follows(result, is_narrow=bool(heard.paths))
 
-    async def _mend_watch(self) -> None:
-        """A watcher that became deaf is built anew, before the scan: what it missed the scan sees."""
-        for trouble in await asyncio.to_thread(self.watch.check):
+    def _take_heard(self) -> Heard:
+        """What the pass that begins now has to look at; more may be heard while it lasts."""
+        heard, self._heard = self._heard, NOTHING
+        is_all_due = self.now_s() >= self._looks_at_all_s
+        # The pass that confirms an absence looks at the tree, also where nothing was heard of a change.
+        return ANYTHING if is_all_due and (heard.paths or self.needs_confirmation) else heard
+
+    async def _is_watch_in_doubt(self) -> bool:
+        """Whether something may have gone unheard.
+
+        A watcher that became deaf is built anew, before the scan: what it missed the scan sees. It is not
+        asked before a scan that looks at some files only, which would see nothing of that.
+        """
+        troubles = await asyncio.to_thread(self.watch.check)
+        for trouble in troubles:
             self.telemetry.watch_restart()
             tell = log.info if trouble.reason is TroubleReason.SWAPPED else log.warning
             tell("watcher built anew", reason=str(trouble.reason), detail=trouble.detail)
+        return bool(troubles) or self.watch.without is not None
 
     async def _replan(self) -> float:
         """A new plan on the last look at the tree; gives the most seconds until the next pass."""
@@ -158,14 +186,15 @@ class Passes:
             return CONFIRM_S
         return self.resync_s
 
-    def _follows(self, result: PassResult) -> float:
+    def _follows(self, result: PassResult, *, is_narrow: bool) -> float:
         """What a pass's result means for the next one, and for whoever asks how the daemon is."""
-        self.needs_confirmation = False
         match result:
             case PutOff(reason=reason, detail=detail):
                 return self._put_off(str(reason), detail)
             case Planned():
-                return self._planned(result)
+                self._planned(result)
+                wait_s = min(CONFIRM_S, self.resync_s) if result.needs_confirmation else self.resync_s
+                return self._looks_at_all_in(wait_s, is_narrow=is_narrow)
             case Missing(detail=detail):
                 self._notice(f"the jobs directory cannot be read, so nothing is deleted or changed: {detail}")
             case Emptied(known=known):
@@ -174,10 +203,11 @@ class Passes:
                     " for deleted. If that is meant, leave one manifest in it (a suspended one will do)"
                 )
         self.pending = not self._is_replan_only  # a hint may have come meanwhile
+        self.needs_confirmation = False
         self._put_off_since_s = None
-        return self.resync_s
+        return self._looks_at_all_in(self.resync_s, is_narrow=is_narrow)
 
-    def _planned(self, result: Planned) -> float:
+    def _planned(self, result: Planned) -> None:
         self.pending = not self._is_replan_only  # a hint may have come meanwhile
         self.status.is_planned = True
         self.status.last_pass = LastPass(self.reconciler.revision, self.now_ms())
@@ -185,7 +215,13 @@ class Passes:
         self.status.source_trouble = ""
         self._put_offs, self._put_off_since_s, self._tells_again_s = 0, None, STALE_S
         self.needs_confirmation = result.needs_confirmation
-        return min(CONFIRM_S, self.resync_s) if result.needs_confirmation else self.resync_s
+
+    def _looks_at_all_in(self, wait_s: float, *, is_narrow: bool) -> float:
+        """Set when everything is looked at again; a pass that asked for less puts that off for nobody."""
+        now_s = self.now_s()
+        due_s = now_s + wait_s
+        self._looks_at_all_s = min(self._looks_at_all_s, due_s) if is_narrow else due_s
+        return max(0.0, self._looks_at_all_s - now_s)
 
     def put_off_s(self) -> float:
         """For how long passes have been put off, one after the other."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_PATHS = 1_000
+"""So many files are looked at one by one; where more have changed, everything is looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -16,8 +19,11 @@ class Heard:
     is_anything: bool = False
 
     def __or__(self, other: Heard) -> Heard:
-        """Both together."""
-        return Heard(self.paths | other.paths, self.is_anything or other.is_anything)
+        """Both together; of more than MOST_PATHS files it is not worth to know which."""
+        if self.is_anything or other.is_anything:
+            return ANYTHING
+        paths = self.paths | other.paths
+        return ANYTHING if len(paths) > MOST_PATHS else Heard(paths)
 
 
 NOTHING = Heard()

@@ -1,7 +1,8 @@
 """From one event of a watcher to a hint that a pass is due, or to nothing. Pure.
 
 A hint never says what the tree is: only a snapshot does. So it is enough that no change goes without one;
-what is left out here cannot change what a pass reads.
+what is left out here cannot change what a pass reads. How much a pass has to look at is said with it: where
+it is not one of our files, by its name, that changed, that is everything.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from watchdog.events import (
     FileSystemEvent,
 )
 
+from reconciler.source.heard import ANYTHING, Heard
 from reconciler.source.ignore import NAME as IGNORE_FILE
 from reconciler.source.places import Place
 from reconciler.source.walk import DATA_LINK, SUFFIXES
@@ -55,21 +57,28 @@ class HintKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Something changed at `path` (absolute, without links; empty where it is not known)."""
+    """Something changed at `path` (absolute, without links; empty where it is not known).
+
+    `heard` is what the next scan has to look at for it.
+    """
 
     kind: HintKind
     path: str
+    heard: Heard = ANYTHING
 
 
 def hint_of(event: FileSystemEvent, place: Place) -> Hint | None:
     """What an event heard at `place` means for the tree; None if a pass would read the same as before."""
     paths = [os.fsdecode(path) for path in (event.dest_path, event.src_path) if path]
-    path = next((path for path in paths if _matters(path, place, event.is_directory)), None)
-    if path is None:
+    matter = [path for path in paths if _matters(path, place, event.is_directory)]
+    if not matter:
         return None
     # A link, git's index, the directory itself: only their coming and going matters, which is one stroke.
     is_whole = isinstance(event, _WHOLE) or not place.is_tree
-    return Hint(HintKind.WHOLE if is_whole else HintKind.IN_PLACE, path)
+    kind = HintKind.WHOLE if is_whole else HintKind.IN_PLACE
+    # What else matters in the tree has a name without such an end: rules, and a ConfigMap's link.
+    are_files = place.is_tree and not event.is_directory and all(path.endswith(SUFFIXES) for path in matter)
+    return Hint(kind, matter[0], Heard(frozenset(matter)) if are_files else ANYTHING)
 
 
 def _matters(path: str, place: Place, is_directory: bool) -> bool:

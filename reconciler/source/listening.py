@@ -5,6 +5,7 @@ When it is built anew, and what its end means, is `watch`'s.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 
@@ -48,7 +49,7 @@ class Listening:
 
     def _started(self) -> BaseObserver | None:
         try:
-            observer = Observer()
+            observer = _observer()
         except OSError as error:
             self.refused.append(error)
             return None
@@ -66,6 +67,20 @@ class Listening:
             return
         except OSError as error:
             self.refused.append(error)
+
+
+def _observer() -> BaseObserver:
+    """Watchdog's best for this system, unstarted.
+
+    inotify's is asked for "full" events: a file that is moved in from elsewhere is then told as moved, with
+    one path, and not as created, as if it might be half written. Raises OSError if there is no instance.
+    """
+    if sys.platform == "linux":
+        from watchdog.observers.inotify import InotifyObserver  # it can be loaded there only
+
+        return InotifyObserver(generate_full_events=True)
+    else:  # noqa: RET505 - mypy knows only of a branch that another system takes it
+        return Observer()
 
 
 class _Ear(FileSystemEventHandler):

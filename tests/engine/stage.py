@@ -95,6 +95,7 @@ class Ears:
 
     troubles: list[Trouble] = field(default_factory=list)
     is_listening: bool = False
+    without: Trouble | None = None
 
     def start(self) -> None:
         self.is_listening = True

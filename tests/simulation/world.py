@@ -92,6 +92,8 @@ class _Silence:
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None
 
+    without = None
+
     def check(self) -> tuple[()]:
         return ()
 

@@ -102,6 +102,23 @@ def test_a_file_renamed_into_place_is_a_change_at_one_stroke(jobs: Path, heard: 
         assert watch.events_seen == 1
 
 
+def test_a_file_moved_in_from_elsewhere_is_a_change_at_one_stroke(jobs: Path, heard: Heard) -> None:
+    (jobs.parent / "a.yaml").write_text("one")
+    with listening(jobs, heard):
+        (jobs.parent / "a.yaml").rename(jobs / "a.yaml")
+        assert heard.until(jobs / "a.yaml") == {HintKind.WHOLE}
+
+
+def test_a_directory_moved_in_from_elsewhere_is_heard_of_and_listened_at(jobs: Path, heard: Heard) -> None:
+    (jobs.parent / "team" / "a").mkdir(parents=True)
+    with listening(jobs, heard) as watch:
+        (jobs.parent / "team").rename(jobs / "team")
+        assert heard.until(jobs / "team") == {HintKind.WHOLE}
+        (jobs / "team" / "a" / "x.yaml").write_text("one")
+        heard.until(jobs / "team" / "a" / "x.yaml")
+        assert reasons(watch) == []
+
+
 def test_a_file_written_where_it_stands_is_a_change_in_place(jobs: Path, heard: Heard) -> None:
     (jobs / "a.yaml").write_text("one")
     with listening(jobs, heard):
@@ -265,7 +282,7 @@ def test_a_thread_that_died_is_noticed_and_replaced(
         assert reasons(watch) == []
 
 
-@pytest.mark.parametrize("which", ["InotifyEmitter", "InotifyFD"])
+@pytest.mark.parametrize("which", ["InotifyFullEmitter", "InotifyFD"])
 def test_the_death_of_any_of_its_threads_is_noticed(jobs: Path, heard: Heard, which: str) -> None:
     with listening(jobs, heard) as watch:
         thread = next(thread for thread in threading.enumerate() if type(thread).__name__ == which)
