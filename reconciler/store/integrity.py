@@ -15,7 +15,7 @@ from pathlib import Path
 from reconciler.errors import ReconcilerError, StateDamaged, StateUnwritable
 from reconciler.store.migrations import FIRST_SUMMED, STEPS, migrate, version_of
 from reconciler.store.reading import Reader
-from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, run_of
+from reconciler.store.rows import RUN_COLUMNS, RUN_TABLES, run_of, sighting_of
 from reconciler.store.sums import SUMMED, bad_rows, register
 
 LATEST_MS = 253_402_300_799_999
@@ -168,7 +168,8 @@ def _damages_of_values(connection: sqlite3.Connection) -> Iterator[str]:
                 yield f"{column} of {table} holds what is no time"
     try:
         reader = Reader(connection)
-        reader.sightings()
+        for row in connection.execute("SELECT * FROM names"):
+            sighting_of(row)
         reader.world((), [row[0] for row in connection.execute("SELECT workflow_id FROM workflows")])
         reader.open_wishes()
         for row in connection.execute(f"SELECT {RUN_COLUMNS} FROM {RUN_TABLES}"):  # noqa: S608 - our own words
