@@ -6,9 +6,7 @@ modules are imported by the command that needs them, so that `version` and `--he
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import io
 import sys
 from typing import NoReturn
 
@@ -69,6 +67,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is meant; one that does not exist is told with the nearest that does."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            import difflib
+
             near = difflib.get_close_matches(args[0][:40], COMMANDS, n=1)
             hint = f"the nearest is {near[0]}" if near else "`reconciler --help` lists all"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
@@ -108,6 +108,8 @@ def main() -> NoReturn:
         status = cli.main(prog_name="reconciler", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else ExitCode.DONE)
     except click.ClickException as error:
+        import io
+
         told = io.StringIO()
         error.show(told)
         complain(told.getvalue().rstrip("\n"))

@@ -1,15 +1,13 @@
 """How things look on a terminal: tables that fit it, ages, and text from outside made harmless.
 
 Every command says what it says by `say`, `say_json` or `complain`, and by nothing else: so nothing that a
-manifest or a server holds can steer the terminal of whoever reads it.
+manifest or a server holds can steer the terminal of whoever reads it. What only some of these need is
+imported by them: every command starts with this module.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 import click
@@ -46,6 +44,8 @@ def complain(text: str) -> None:
 
 def say_json(value: object) -> None:
     """Print a value as JSON for programs; letters of any language stay as they are."""
+    import json
+
     text = json.dumps(value, ensure_ascii=False, indent=2)
     click.echo("\n".join(map(plain_json, text.split("\n"))))
 
@@ -54,6 +54,8 @@ def width_of(text: str) -> int:
     """How many columns of a terminal the text takes: wide East Asian letters take two, marks none."""
     if text.isascii():
         return len(text)
+    import unicodedata
+
     return sum(
         0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
         for letter in text
@@ -65,6 +67,8 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], flexible: int) -
     cells = [list(titles), *([plain(cell) for cell in row] for row in rows)]
     widths = [max(width_of(row[column]) for row in cells) for column in range(len(titles))]
     if is_terminal():
+        import shutil
+
         spare = shutil.get_terminal_size().columns - sum(widths) - _GAP * (len(widths) - 1)
         widths[flexible] = max(8, widths[flexible] + min(0, spare))
     return "\n".join(_line(row, widths) for row in cells)

@@ -165,11 +165,23 @@ def test_version_and_help_load_nothing_heavy(asked: str) -> None:
         "from reconciler.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'asyncio', 'httpx', 'jsonschema', 'structlog', 'yaml', 'rich', 'sqlite3', 'starlette'}\n"
+        "heavy = {'asyncio', 'difflib', 'httpx', 'jsonschema', 'structlog', 'yaml', 'rich', 'sqlite3'}\n"
         "print(*heavy & set(sys.modules) - before)"
     )
     said = subprocess.run([sys.executable, "-c", script, asked], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == ""
+
+
+def test_what_was_imported_is_left_out_of_collections_and_a_command_is_not() -> None:
+    script = (
+        "import gc, sys\n"
+        "from unittest import mock\n"
+        "from reconciler.__main__ import main\n"
+        "seen = lambda: print(gc.isenabled(), gc.get_freeze_count() > 1_000) or sys.exit(3)\n"
+        "with mock.patch('reconciler.cli.main.main', seen): main()"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (3, "True True\n")
 
 
 def test_the_table_of_commands_names_functions_that_exist() -> None:
