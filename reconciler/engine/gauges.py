@@ -1,4 +1,8 @@
-"""What the state looks like from outside, refreshed when it has changed: the gauges among the metrics."""
+"""What the state looks like from outside, refreshed when it has changed: the gauges among the metrics.
+
+To count a hundred thousand names takes a good part of a second, so it is done after changes only, and not
+when it was merely tried whether the state can be written.
+"""
 
 from __future__ import annotations
 
@@ -35,16 +39,21 @@ class Gauges:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def changed(self) -> None:
-        """The state has changed."""
+        """A commit has ended."""
         self._changed.set()
 
     async def run(self) -> None:
-        """Refresh after changes, for as long as the daemon runs."""
+        """Refresh after commits, for as long as the daemon runs."""
+        counted: tuple[int, int] | None = None
         while True:
             began_s = time.monotonic()
             self._changed.clear()
-            with suppress(StateUnwritable):  # counted again after the next change
-                await self.refresh()
+            now = (self.store.changes, self.nameless())
+            self._tell_queue()
+            if now != counted:
+                with suppress(StateUnwritable):  # counted again after the next commit
+                    await self.refresh()
+                    counted = now
             await asyncio.sleep(max(REFRESH_S, 10 * (time.monotonic() - began_s)))
             await self._changed.wait()
 
@@ -58,6 +67,10 @@ class Gauges:
         self.telemetry.paused(await self.store.paused() is not None)
         self.telemetry.held(counts.get("Held", 0))
         self.telemetry.unknown_outcomes(counts.get("Unknown", 0))
+        self._tell_queue()
+
+    def _tell_queue(self) -> None:
+        """What is at hand without a question: the queue, which grows older, and the size of the state."""
         self.telemetry.state_bytes(_bytes(self.state))
         oldest_ms = self.queue.oldest_ms()
         age_s = 0.0 if oldest_ms is None else max(0.0, (self.now_ms() - oldest_ms) / 1000)

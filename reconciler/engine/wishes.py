@@ -40,8 +40,9 @@ from reconciler.store.port import Store, Wish
 
 log = structlog.get_logger("reconciler.daemon")
 
-WISHES_S = 0.2
-"""How often the state is asked whether an operator wishes something."""
+WISHES_S = 0.4
+"""How often the state is asked whether an operator wishes something: what is promised is within a second, and
+each time wakes an idle daemon."""
 
 DISK_S = 5.0
 """How long a wish waits for a disk that refused it."""

@@ -308,7 +308,15 @@ class Store(Protocol):
         ...
 
     async def data_version(self) -> int:
-        """A number that changes when another process has written: an operator's wish, say."""
+        """A number that changes when another process has written: an operator's wish, say.
+
+        To be asked many times a second: while nobody writes, that costs next to nothing.
+        """
+        ...
+
+    @property
+    def changes(self) -> int:
+        """How many commits of this process have changed something, `check_writable` not counted."""
         ...
 
     async def open_wishes(self) -> list[Wish]:

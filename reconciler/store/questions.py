@@ -82,10 +82,6 @@ class Questions:
         """See `port.Store`."""
         return await self._read(Reader.quarantine)
 
-    async def data_version(self) -> int:
-        """See `port.Store`."""
-        return await self._read(Reader.data_version)
-
     async def foreign_among(self, workflow_id: WorkflowId, listed: Sequence[JobId]) -> tuple[JobId, ...]:
         """See `port.Store`."""
         return await self._read(lambda reader: reader.foreign_among(workflow_id, listed))

@@ -36,6 +36,7 @@ from reconciler.core.room import Room
 from reconciler.core.sighting import Presence, Sighting
 from reconciler.errors import StateUnwritable
 from reconciler.store import following, keeping, settling, transactions
+from reconciler.store.glance import Glance, Sight
 from reconciler.store.lock import Lock
 from reconciler.store.opening import Binding, count_commit, open_state
 from reconciler.store.place import refuse_links, refuse_of_others
@@ -52,7 +53,7 @@ Observe = Callable[[float, StateUnwritable | None], None]
 class SqliteStore(Questions):
     """The store's port on one file. Open it with `open`; `close` commits what has gathered."""
 
-    def __init__(self, lock: Lock, writer: Writer, reader: Reader, onlooker: Reader) -> None:
+    def __init__(self, lock: Lock, writer: Writer, reader: Reader, onlooker: Reader, glance: Glance) -> None:
         self._lock = lock
         self._writer = writer
         self._reader = reader
@@ -60,6 +61,9 @@ class SqliteStore(Questions):
         self._onlooker = onlooker
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="store-onlooker")
         self._deferred: set[asyncio.Future[Any]] = set()
+        self._glance = glance
+        self._sight: Sight | None = None
+        self._version = 0
 
     @classmethod
     async def open(
@@ -97,7 +101,7 @@ class SqliteStore(Questions):
             lock.release()
             raise
         writer = Writer(opened.connection, opened.high_water, count_commit, observe)
-        return cls(lock, writer, reader, onlooker)
+        return cls(lock, writer, reader, onlooker, Glance(state))
 
     async def close(self) -> None:
         """Commit what has gathered, and give the state free for another process.
@@ -310,11 +314,24 @@ class SqliteStore(Questions):
 
     async def check_writable(self) -> None:
         """Raise StateUnwritable if the disk refuses a write now."""
-        await self._writer.write(
+        await self._writer.attempt(
             lambda connection: connection.execute(
                 "INSERT OR REPLACE INTO meta (key, value) VALUES ('checked', '')"
             )
         )
+
+    @property
+    def changes(self) -> int:
+        """See `port.Store`."""
+        return self._writer.changes
+
+    async def data_version(self) -> int:
+        """See `port.Store`. Asked of SQLite only where a glance does not tell that it is what it was."""
+        sight = self._glance.sight()  # before the look: what comes meanwhile is seen by the next
+        if sight is None or sight != self._sight:
+            self._version = await self._read(Reader.data_version)
+            self._sight = sight
+        return self._version
 
     async def _written(self) -> None:
         if self._deferred:

@@ -36,6 +36,7 @@ class _Entry:
     work: Work[Any]
     future: asyncio.Future[Any]
     is_urgent: bool
+    is_trial: bool = False
     result: Any = None
     error: BaseException | None = None
 
@@ -67,6 +68,9 @@ class Writer:
         self._count_commit = count_commit
         self._observe = observe
         self._loop = asyncio.get_running_loop()
+        self.changes = 0
+        """How many commits have changed something."""
+
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -79,6 +83,11 @@ class Writer:
         result: T = await self._enter(work, is_urgent=True)
         return result
 
+    async def attempt(self, work: Work[T]) -> T:
+        """As `write`, to see whether that is possible: nothing is changed by it that anybody asks for."""
+        result: T = await self._enter(work, is_urgent=True, is_trial=True)
+        return result
+
     def defer(self, work: Work[T]) -> asyncio.Future[T]:
         """Do this in order, before any later write, and on disk no later than that; the future tells when."""
         return self._enter(work, is_urgent=False)
@@ -88,9 +97,9 @@ class Writer:
         self._entries.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    def _enter(self, work: Work[T], *, is_urgent: bool) -> asyncio.Future[T]:
+    def _enter(self, work: Work[T], *, is_urgent: bool, is_trial: bool = False) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
-        self._entries.put(_Entry(work, future, is_urgent))
+        self._entries.put(_Entry(work, future, is_urgent, is_trial))
         return future
 
     def _run(self) -> None:
@@ -144,6 +153,7 @@ class Writer:
             reached = self._count_commit(self._connection)
             self._connection.execute("COMMIT")
             ended_s = time.perf_counter()
+            self.changes += not all(entry.is_trial for entry in group)
             self._observe(ended_s - began_s, self._high_water.reach(*reached))  # what is committed stays so
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):  # what is refused is undone with the connection, at the latest

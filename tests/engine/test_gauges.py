@@ -73,7 +73,16 @@ def test_they_are_refreshed_after_changes_and_not_without(
             for _ in range(5):
                 await stage.told.news()
             assert len(stage.told.of("manifests")) == count
-            stage.parts.gauges.changed()
-            await stage.until(lambda: len(stage.told.of("manifests")) > count)
+            queues = len(stage.told.of("queue"))
+            for times in (1, 2):
+                await stage.store.check_writable()
+                await stage.until(lambda: len(stage.told.of("queue")) >= queues + times)  # noqa: B023
+            assert len(stage.told.of("manifests")) == count, (
+                "it was only tried whether the state can be written"
+            )
+            stage.write_text("odd.yaml", "\0")
+            await stage.parts.reconciler.reconcile()
+            await stage.store.check_writable()
+            await stage.until(lambda: last(stage, "manifests") == {"Waiting": 1, "Invalid": 1})
 
     play(tmp_path, scene)
