@@ -61,6 +61,11 @@ class SourceFile(bytes):
         return self.startswith(_hash(data))
 
     @property
+    def was_read(self) -> bool:
+        """Whether this is of the file's own bytes, and not of why it could not be read."""
+        return not self.startswith(_NO_HASH)
+
+    @property
     def hides_names(self) -> bool:
         """Whether some document has no name that could be read: nobody can say then that a name is gone."""
         return self[_HEAD_BYTES - 1] == 1

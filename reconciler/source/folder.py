@@ -74,6 +74,12 @@ class Memory:
     filled: int = 0
     changes: dict[str, Change] | None = None
 
+    @property
+    def is_all_read(self) -> bool:
+        """Whether each file and folder could be read, whatever stands in it."""
+        files = Files(self.folders)
+        return all(path in files and files[path].was_read for path in self.hiding)
+
     def folder(self, prefix: str) -> Folder:
         """The folder, made where it was not known."""
         found = self.folders.get(prefix)

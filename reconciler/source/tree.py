@@ -91,7 +91,8 @@ class Tree:
         return seen
 
     def _scan(self, ground: Ground, heard: Heard, *, stands_as_before: bool) -> Snapshot | PutOff | Missing:
-        if stands_as_before and heard == NOTHING and ground.is_exchanged_whole and not self._memory.hiding:
+        is_untouched = stands_as_before and heard == NOTHING and ground.is_exchanged_whole
+        if is_untouched and self._memory.is_all_read:
             return self._snapshot(ground, is_complete=True)
         is_narrow = stands_as_before and not heard.is_anything
         prefixes = self._folders_of(heard.paths, ground.root) if is_narrow else None

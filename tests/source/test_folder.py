@@ -48,6 +48,18 @@ def test_what_hides_names_and_what_holds_documents_is_known_at_each_moment() -> 
     assert (memory.filled, memory.folders) == (0, {})
 
 
+def test_what_could_not_be_read_is_not_all_read_and_a_broken_document_is() -> None:
+    memory = Memory()
+    folder = memory.folder("")
+    memory.keep(folder, "", "a.yaml", SourceFile.of(b"\1" * 16, HIDING.documents))
+    assert (memory.hiding, memory.is_all_read) == ({"a.yaml"}, True)
+    memory.hiding.add("rules/")
+    assert not memory.is_all_read
+    memory.hiding.discard("rules/")
+    memory.keep(folder, "", "refused/", HIDING)
+    assert not memory.is_all_read
+
+
 def test_a_folder_that_goes_takes_all_below_it_along() -> None:
     memory = Memory()
     outer, inner = memory.folder("f/"), memory.folder("f/g/")
