@@ -183,7 +183,7 @@ class _Launch:
         def parts_of(store: SqliteStore, status: Status) -> Parts:
             tree = Tree(settings.jobs_dir, reader_under(settings.allowed))
             scan = functools.partial(in_thread, tree.scan)
-            watch_of = functools.partial(Watch, settings.jobs_dir)
+            watch_of = functools.partial(Watch, settings.jobs_dir, known=tree.directories)
             parts = wire(settings, store, explorer, gate, scan, watch_of, metrics, status, now_ms)
             observer.tell = parts.committed
             return parts

@@ -128,6 +128,11 @@ def mark_of(status: os.stat_result) -> Mark:
         return _mark(signature(status))
 
 
+def inode_of(mark: Mark) -> int:
+    """The inode of what has this mark."""
+    return int.from_bytes(mark[:8], "little")
+
+
 def _mark(found: Signature) -> Mark:
     inode, size, mtime_ns, ctime_ns = found
     try:

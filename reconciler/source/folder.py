@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.source.cache import MARK_BYTES, NO_MARK, Mark, SourceFile
+from reconciler.source.cache import MARK_BYTES, NO_MARK, Mark, SourceFile, inode_of
 from reconciler.source.ignore import NO_RULES, Rules
 
 
@@ -86,6 +86,11 @@ class Memory:
         if found is None:
             found = self.folders[prefix] = Folder()
         return found
+
+    def inodes(self) -> frozenset[int] | None:
+        """The inodes of all folders; None if there are none, or if the mark of one is not believed."""
+        marks = [folder.mark for folder in self.folders.values()]
+        return None if not marks or NO_MARK in marks else frozenset(map(inode_of, marks))
 
     def keep(self, folder: Folder, prefix: str, name: str, after: SourceFile) -> None:
         """A file of the folder as it was read now."""

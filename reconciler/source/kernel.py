@@ -7,11 +7,14 @@ is nothing to read, and every answer here is None: then only the resync notices 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 WATCH_LIMIT = "/proc/sys/fs/inotify/max_user_watches"
 INSTANCE_LIMIT = "/proc/sys/fs/inotify/max_user_instances"
 DESCRIPTORS = "/proc/self/fd"
+
+_WATCHES = re.compile(rb"^inotify .*?\bino:([0-9a-f]+)", re.MULTILINE)
 
 
 def watched_inodes() -> frozenset[int] | None:
@@ -56,10 +59,7 @@ def _watched_by(fd: str) -> set[int]:
     try:
         if os.readlink(f"{DESCRIPTORS}/{fd}") != "anon_inode:inotify":  # noqa: PTH115
             return set()
-        lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
+        text = Path(f"/proc/self/fdinfo/{fd}").read_bytes()
     except OSError:
         return set()
-    fields = (line.split() for line in lines if line.startswith("inotify "))
-    return {
-        int(field.removeprefix("ino:"), 16) for parts in fields for field in parts if field.startswith("ino:")
-    }
+    return {int(inode, 16) for inode in _WATCHES.findall(text)}

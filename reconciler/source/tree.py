@@ -90,6 +90,13 @@ class Tree:
             self._stood_on = ground
         return seen
 
+    def directories(self) -> frozenset[int] | None:
+        """The inodes of the directories that the last scan found; None if not all are known. Lists nothing.
+
+        As little as `scan` to be called while another thread scans.
+        """
+        return self._memory.inodes()
+
     def _scan(self, ground: Ground, heard: Heard, *, stands_as_before: bool) -> Snapshot | PutOff | Missing:
         is_untouched = stands_as_before and heard == NOTHING and ground.is_exchanged_whole
         if is_untouched and self._memory.is_all_read:

@@ -43,10 +43,17 @@ class Watch:
 
     `hint` is called from threads of watchdog's, for each event that matters: it must be quick and must not
     raise. `start`, `check` and `stop` block, for up to a second, and are called by one thread at a time.
+    `known`, asked by `check`, gives the inodes of the directories that the last scan found, if that can be
+    said (`Tree.directories`).
     """
 
     def __init__(
-        self, jobs_dir: Path, hint: Callable[[Hint], None], *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        jobs_dir: Path,
+        hint: Callable[[Hint], None],
+        *,
+        known: Callable[[], frozenset[int] | None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs_dir = os.path.join(os.getcwd(), jobs_dir)  # noqa: PTH109, PTH118 - Path would drop "..", "."
         self._hint = hint
@@ -55,7 +62,7 @@ class Watch:
         self._complaints: deque[str] = deque(maxlen=1)
         self._places: tuple[Place, ...] = ()
         self._listening: Listening | None = None
-        self._coverage = Coverage()
+        self._coverage = Coverage(known)
         self._has_rebuilt_for_gaps = False
         self._without: Trouble | None = None
         self._retry_s = 0.0

@@ -37,6 +37,28 @@ def test_while_all_is_watched_it_looks_once_a_minute(system: System) -> None:
     assert known.compare("/x", COMPARE_S) == Full()
 
 
+def test_while_all_is_watched_that_the_last_scan_found_it_lists_nothing(system: System) -> None:
+    known = Coverage(lambda: frozenset({1, 2, 3}))
+    assert known.compare("/x", 0.0) == Full()
+    assert system.looks == 1, "at first there is a doubt"
+    assert known.compare("/x", COMPARE_S) == Full()
+    assert system.looks == 1
+    known.doubt()
+    assert known.compare("/x", COMPARE_S + 1) == Full()
+    assert system.looks == 2
+
+
+@pytest.mark.parametrize("found", [None, frozenset({1, 2, 3})])
+def test_where_that_is_not_known_or_not_watched_it_lists_the_tree(
+    system: System, found: frozenset[int] | None
+) -> None:
+    known = Coverage(lambda: found)
+    known.compare("/x", 0.0)
+    system.watched = frozenset({1, 3})
+    assert known.compare("/x", COMPARE_S) is None
+    assert known.compare("/x", COMPARE_S + CATCH_UP_S) == Unwatched(1, 3)
+
+
 def test_a_doubt_makes_it_look_at_once(system: System) -> None:
     known = Coverage()
     known.compare("/x", 0.0)

@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.source.folder import Change
 from reconciler.source.heard import ANYTHING, NOTHING, Heard
+from reconciler.source.kernel import directories_below
 from reconciler.source.tree import Snapshot, Tree
 from tests.source.git import Repository
 from tests.source.understanding import Understanding, snapshot, texts
@@ -120,6 +121,29 @@ def test_a_folder_with_a_new_entry_is_listed_and_the_others_are_not(
         seen = scanned(tree, NOTHING)
     assert asked["scandir"] == 1
     assert list(seen.changes) == ["f1/new.yaml"]
+
+
+def test_the_directories_that_a_scan_found_are_told_without_another_look(
+    old: Path, understanding: Understanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = later(old, understanding)
+    assert tree.directories() is None, "nothing was looked at"
+    scanned(tree, ANYTHING)
+    (old / "f1" / "0.yaml").rename(old / "f2" / "new.yaml")
+    (old / "f3" / "below").mkdir()
+    scanned(tree, ANYTHING)
+    with counted(monkeypatch) as asked:
+        found = tree.directories()
+    assert found == directories_below(str(old)).keys()
+    assert asked.total() == 0
+
+
+def test_where_a_directory_is_too_new_to_be_believed_not_all_are_known(
+    old: Path, understanding: Understanding
+) -> None:
+    tree = Tree(old, understanding, now_ns=lambda: (old / "f1").stat().st_ctime_ns)
+    scanned(tree, ANYTHING)
+    assert tree.directories() is None
 
 
 def test_a_new_worktree_has_every_file_read_once_and_one_parsed(

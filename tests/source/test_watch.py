@@ -77,10 +77,15 @@ def clock() -> Clock:
 
 
 @contextmanager
-def listening(jobs: Path, heard: Callable[[Hint], None], clock: Clock | None = None) -> Iterator[Watch]:
+def listening(
+    jobs: Path,
+    heard: Callable[[Hint], None],
+    clock: Clock | None = None,
+    known: Callable[[], frozenset[int] | None] = lambda: None,
+) -> Iterator[Watch]:
     """A watcher that is stopped in the end, with nothing left of it."""
     before = set(threading.enumerate()), watched_inodes()
-    watch = Watch(jobs, heard, monotonic=clock or Clock())
+    watch = Watch(jobs, heard, known=known, monotonic=clock or Clock())
     watch.start()
     try:
         yield watch
@@ -293,11 +298,13 @@ def test_the_death_of_any_of_its_threads_is_noticed(jobs: Path, heard: Heard, wh
         heard.until(jobs / "a.yaml")
 
 
+@pytest.mark.parametrize("is_known", [True, False])
 def test_a_directory_whose_watch_went_is_noticed_within_a_second_of_looking_and_watched_again(
-    jobs: Path, heard: Heard, clock: Clock
+    jobs: Path, heard: Heard, clock: Clock, is_known: bool
 ) -> None:
     (jobs / "team").mkdir()
-    with listening(jobs, heard, clock) as watch:
+    found = frozenset(directories_below(str(jobs))) if is_known else None
+    with listening(jobs, heard, clock, lambda: found) as watch:
         assert reasons(watch) == []
         remove_watch((jobs / "team").stat().st_ino)
         assert [at(clock, watch, now_s) for now_s in (59.0, 60.0, 60.9)] == [[], [], []]
