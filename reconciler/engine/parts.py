@@ -40,7 +40,7 @@ from reconciler.store.port import Store
 log = structlog.get_logger("reconciler.daemon")
 
 STATE_CHECK_S = 10.0
-"""How often it is tried whether the state can be written: as often as Kubernetes asks whether we are ready."""
+"""How often it is tried whether the state can be written: as often as Kubernetes asks if we are ready."""
 
 GIVE_UP_S = 60.0
 """What waits longer than this is not waited for by `run --once`."""
