@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.source.cache import NO_MARK, SETTLED_NS, Cache, SourceFile, mark_of
+from reconciler.source.cache import NO_MARK, SETTLED_NS, Cache, SourceFile, mark_of, marks_of
 from reconciler.source.reading import Unusable, signature
 from tests.source.understanding import Understanding
 
@@ -63,3 +63,18 @@ def test_a_file_says_whether_it_has_documents_and_hides_names(text: bytes, has: 
     file = cache().understood("a.yaml", text)
     assert (file.has_documents, file.hides_names) == (has, hides)
     assert not SourceFile.of(bytes(16), ()).has_documents
+
+
+def test_the_marks_of_entries_are_theirs_one_after_the_other(tmp_path: Path) -> None:
+    names = ["a", "b", "c"]
+    for name in names:
+        (tmp_path / name).write_text(name * 3)
+    os.utime(tmp_path / "b", (10**11, 10**11))
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for some in (names, ["a", "c"], []):
+            assert marks_of(some, fd) == b"".join(mark_of((tmp_path / name).stat()) for name in some)
+        with pytest.raises(FileNotFoundError):
+            marks_of(["a", "d"], fd)
+    finally:
+        os.close(fd)
