@@ -1,4 +1,7 @@
-"""From settings to a client of Explorer: the one in the settings, or the sandbox inside."""
+"""From settings to a client of Explorer: the one in the settings, or the sandbox inside.
+
+The sandbox is imported where it is used: a daemon that has an Explorer needs none.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,6 @@ from reconciler.explorer.client import (
     explorer_at,
 )
 from reconciler.ops.metrics import Metrics
-from reconciler.sandbox.ledger import LedgerInUseError
-from reconciler.sandbox.server import PASSWORD, URL_FILE, USER, serve
 from reconciler.settings import Explorer as Server
 from reconciler.settings import Login as LoginSettings
 from reconciler.settings import Settings
@@ -50,6 +51,8 @@ def explorer_of(settings: Settings, server: Server, metrics: Metrics, pace: Pace
 
 def explorer_of_sandbox(settings: Settings, url: str, metrics: Metrics) -> Explorer:
     """A client of a sandbox in this process; its password guards nothing."""
+    from reconciler.sandbox.server import PASSWORD, USER
+
     login = Login(USER, Secret(PASSWORD), "127.0.0.1", 9669)
     return explorer_at(url, login, timeout_s=settings.timeout_s, observe=metrics.api_request)
 
@@ -81,6 +84,9 @@ def told(error: ExplorerError) -> ReconcilerError:
 
 @asynccontextmanager
 async def _sandbox_url(directory: Path) -> AsyncIterator[str]:
+    from reconciler.sandbox.ledger import LedgerInUseError
+    from reconciler.sandbox.server import serve
+
     _refuse_unused(directory)
     async with AsyncExitStack() as stack:
         try:
@@ -92,6 +98,8 @@ async def _sandbox_url(directory: Path) -> AsyncIterator[str]:
 
 def url_in(directory: Path) -> str:
     """Where the sandbox that runs on this directory listens. Raises ReconcilerError if it has not said so."""
+    from reconciler.sandbox.server import URL_FILE
+
     try:
         return (directory / URL_FILE).read_text().strip()
     except OSError as error:

@@ -37,9 +37,6 @@ from reconciler.ops.http import ops_app
 from reconciler.ops.logs import configure
 from reconciler.ops.metrics import Metrics
 from reconciler.ops.server import serving
-from reconciler.sandbox.ledger import LedgerDamagedError, LedgerInUseError
-from reconciler.sandbox.server import run_until_stopped
-from reconciler.sandbox.server import serve as serve_sandbox
 from reconciler.setting_kinds import LISTEN, Address
 from reconciler.settings import Settings
 from reconciler.source.tree import PutOffReason, Tree
@@ -105,6 +102,8 @@ def _address(_: click.Context, __: click.Parameter, text: str) -> Address:
 @contextmanager
 def _sandbox_troubles_told(directory: Path) -> Iterator[None]:
     """What is wrong with a sandbox's directory or address, as errors of this program."""
+    from reconciler.sandbox.ledger import LedgerDamagedError, LedgerInUseError
+
     try:
         yield
     except LedgerInUseError:
@@ -118,6 +117,8 @@ def _sandbox_troubles_told(directory: Path) -> Iterator[None]:
 @click.option("--listen", default="127.0.0.1:7070", show_default=True, metavar="HOST:PORT", callback=_address)
 def sandbox(directory: Path, listen: Address) -> int:
     """Run a stand-in for Explorer on its own: user and password are both `sandbox`."""
+    from reconciler.sandbox.server import run_until_stopped
+
     configure(None, "info", sys.stderr)
 
     async def serve() -> None:
@@ -164,11 +165,13 @@ class _Launch:
         """A client of the Explorer in the settings, or of a sandbox that lives as long as we do."""
         if not self.is_sandbox:
             return explorer_of(self.settings, self.settings.explorer(), metrics, gate.admit_probe)
+        from reconciler.sandbox.server import serve
+
         directory = self.settings.state.parent / "explorer"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_if_in_use(self.settings.state)
         with _sandbox_troubles_told(directory):
-            sandbox = await stack.enter_async_context(serve_sandbox(directory))
+            sandbox = await stack.enter_async_context(serve(directory))
         log.info("sandbox", explorer=sandbox.base_url, ledger=str(directory))
         return explorer_of_sandbox(self.settings, sandbox.base_url, metrics)
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
-import jinja2
 from markupsafe import Markup
 
 from reconciler.core.item import rfc3339
 from reconciler.core.plain import plain
 from reconciler.core.span import age
+
+if TYPE_CHECKING:  # a daemon that nobody looks at needs no templates
+    import jinja2
 
 REFRESH_S = 5
 """How often a page asks for itself, while it is looked at."""
@@ -26,7 +30,8 @@ REFRESH_WITHOUT_SCRIPT_S = 30
 
 def page_from(template: str, now_ms: int, **values: object) -> str:
     """The page that the template makes of these values."""
-    return _ENVIRONMENT.get_template(template).render(
+    page = _environment().get_template(template)
+    return page.render(
         style=_STYLE,
         script=_SCRIPT,
         build=_BUILD,
@@ -50,7 +55,10 @@ def _utc(ms: int) -> str:
     return f"{rfc3339(ms)[:19].replace('T', ' ')} UTC"
 
 
+@cache
 def _environment() -> jinja2.Environment:
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reconciler.ops"),
         autoescape=True,
@@ -71,7 +79,6 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-_ENVIRONMENT = _environment()
 _STYLE = _file("status.css")
 _SCRIPT = _file("live.js")
 _BUILD = hashlib.sha256(f"{_STYLE}{_SCRIPT}".encode()).hexdigest()[:16]

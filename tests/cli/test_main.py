@@ -18,6 +18,7 @@ from reconciler.cli.main import COMMANDS, cli
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.store.lock import Lock
 from tests.cli.started import Command, start
+from tests.engine.stage import manifest_text
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -170,6 +171,24 @@ def test_version_and_help_load_nothing_heavy(asked: str) -> None:
     )
     said = subprocess.run([sys.executable, "-c", script, asked], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == ""
+
+
+def test_a_daemon_loads_at_first_what_it_needs_on_a_good_day() -> None:
+    script = (
+        "import sys\n"
+        "import reconciler.cli.run\n"
+        "from reconciler.core.manifest import read\n"
+        "[found] = read('a.yaml', sys.stdin.buffer.read())\n"
+        "print(found.name, *{'jsonschema', 'jinja2', 'reconciler.sandbox'} & set(sys.modules))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script],
+        input=manifest_text("good"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "good\n"
 
 
 def test_what_was_imported_is_left_out_of_collections_and_a_command_is_not() -> None:
