@@ -49,6 +49,7 @@ class Trust:
         """Not by `create_default_context`, which writes the session's keys where SSLKEYLOGFILE says."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
         if self._ca_file is None:
             context.load_default_certs()
         else:
@@ -68,14 +69,3 @@ class Trust:
             yield self._identity.certificate
             if self._identity.key is not None:
                 yield self._identity.key
-
-
-class NoTrust:
-    """For plain HTTP: httpx wants a context even so, and would read a bundle of certificates to make one."""
-
-    def context(self) -> ssl.SSLContext:
-        """A context that trusts nobody."""
-        return _TRUST_NOBODY
-
-
-_TRUST_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,30 +1,28 @@
 """One HTTP exchange with Explorer, as a value: sent at most once, on a connection of its own.
 
-Here are sockets, TLS, deadlines and limits. What is asked is the business of `client` and `session`, what an
-exchange means that of `core.outcome`. httpx's transport is used without its client: it is the client that
-follows redirects, keeps cookies, reads proxies and `.netrc` from the environment, and decompresses.
+Here are deadlines, limits and secrets; the connection is `conversation`'s. What is asked is the business of
+`client` and `session`, what an exchange means that of `core.outcome`. Of httpx the messages are used, and not
+its client: it is the client that follows redirects, keeps cookies, reads proxies and `.netrc` from the
+environment, and decompresses.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
-import socket
-import struct
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
 
+import h11
 import httpx
 
 from reconciler.core.outcome import Exchange, NoReply, NotSent, Reply, code_of
+from reconciler.explorer.conversation import Conversation, Received
 from reconciler.explorer.headers import COOKIE, date_ms, retry_after_s, token_in
 from reconciler.explorer.secret import Secret, without_tokens
-from reconciler.explorer.tls import Identity, NoTrust, Trust
+from reconciler.explorer.tls import Identity, Trust
 
 ROOT = "/api-open/v1/"
 TIMEOUT_S = 30.0
@@ -37,9 +35,6 @@ Observe = Callable[[str, str, float], None]
 
 Pace = Callable[[], Awaitable[None]]
 """Returns once the limit on requests has room for one more."""
-
-RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-"""Without this, the kernel still delivers a request after the process that sent it has died (socket(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +51,6 @@ class Request:
     content_type: str | None = None
     trace_id: str | None = None
     limit: int = SMALL_REPLY
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far an exchange has got, as httpcore tells while it works.
-
-    Whatever is not known to belong to connecting counts as sending: if a version of httpcore named its steps
-    otherwise, requests would count as possibly sent, never as certainly unsent.
-    """
-
-    is_connecting: bool = False
-    may_be_sent: bool = False
-    stream: Any = None
-
-    async def __call__(self, step: str, info: Mapping[str, Any]) -> None:
-        if step.startswith("connection."):
-            self.is_connecting = True
-        else:
-            self.may_be_sent = True
-        if step == "connection.connect_tcp.complete":
-            self.stream = info["return_value"]
-
-    def came_to(self, unsent: str, sent: str) -> Exchange:
-        """An exchange that ended here without a reply, for either reason."""
-        is_unsent = self.is_connecting and not self.may_be_sent
-        return NotSent(unsent) if is_unsent else NoReply(sent)
-
-    async def close(self) -> None:
-        """Drop the connection: httpcore forgets it if it is cancelled during the TLS handshake."""
-        if self.stream is not None:
-            await self.stream.aclose()
 
 
 async def no_pace() -> None:
@@ -113,11 +77,10 @@ class Transport:
         pace: Pace = no_pace,
     ) -> None:
         self._root = base_url.rstrip("/") + ROOT
-        self._trust = Trust(ca_file, identity) if self._root.startswith("https:") else NoTrust()
+        self._trust = Trust(ca_file, identity) if self._root.startswith("https:") else None
         self._timeout_s = timeout_s
         self._observe = observe
         self._pace = pace
-        _silence_libraries()
 
     async def exchange(self, request: Request, token: Secret) -> Exchange:
         """Send a request within a session, once."""
@@ -137,40 +100,38 @@ class Transport:
         self, request: Request, secret: Secret, header: str, value: str
     ) -> tuple[Exchange, Secret | None]:
         began_s = time.monotonic()
-        progress = _Progress()
-        outgoing = self._outgoing(request, header, value, progress)
-        try:
-            exchange, token = await self._send(outgoing, request.limit, progress)
-        finally:
-            await progress.close()
+        exchange, token = await self._send(self._outgoing(request, header, value), request.limit)
         exchange = _without(secret, exchange)
         self._observe(request.operation, code_of(exchange), time.monotonic() - began_s)
         return exchange, token
 
-    async def _send(
-        self, outgoing: httpx.Request, limit: int, progress: _Progress
-    ) -> tuple[Exchange, Secret | None]:
+    async def _send(self, outgoing: httpx.Request, limit: int) -> tuple[Exchange, Secret | None]:
         """The exchange with all that the world may do to it as a value. Raises CancelledError only."""
         try:
-            async with asyncio.timeout(self._timeout_s), self._connection() as connection:
-                return await _received(await connection.handle_async_request(outgoing), limit)
-        except TimeoutError:
-            limit_s = f"within {self._timeout_s:g} s"
-            return progress.came_to(f"no connection {limit_s}", f"no whole reply {limit_s}"), None
-        except (httpx.HTTPError, OSError, UnicodeError) as error:  # UnicodeError: a host that is no DNS name
-            return progress.came_to(_root_cause(error), _what_broke(error)), None
+            conversation = Conversation(outgoing, limit)
+        except h11.LocalProtocolError:
+            return NotSent("the request cannot be said in HTTP"), None
+        deadline = asyncio.timeout(self._timeout_s)
+        try:
+            async with deadline:
+                await self._connect(conversation, outgoing.url)
+                came = await conversation.ask()
+                return (came, None) if isinstance(came, NoReply) else _read(came)
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no DNS name
+            is_late = deadline.expired()
+            if conversation.has_asked:
+                return NoReply(f"no whole reply within {self._timeout_s:g} s"), None
+            unsent = f"no connection within {self._timeout_s:g} s" if is_late else _root_cause(error)
+            return NotSent(unsent), None
+        finally:
+            await conversation.close()
 
-    def _connection(self) -> httpx.AsyncHTTPTransport:
-        """A connection pool for one exchange: cheap, and free of what pools do to each other's requests."""
-        return httpx.AsyncHTTPTransport(
-            verify=self._trust.context(),
-            trust_env=False,
-            http2=False,
-            retries=0,
-            socket_options=[RESET_ON_CLOSE],
-        )
+    async def _connect(self, conversation: Conversation, url: httpx.URL) -> None:
+        context = self._trust.context() if self._trust else None
+        default_port = 443 if self._trust else 80
+        await conversation.connect(url.raw_host.decode("ascii"), url.port or default_port, context)
 
-    def _outgoing(self, request: Request, header: str, value: str, progress: _Progress) -> httpx.Request:
+    def _outgoing(self, request: Request, header: str, value: str) -> httpx.Request:
         trace_id = request.trace_id or secrets.token_hex(16)
         headers = {
             "Accept": "application/json",
@@ -187,24 +148,15 @@ class Transport:
             self._root + request.path,
             headers=headers,
             content=request.body,
-            extensions={"trace": progress},
         )
 
 
-async def _received(response: httpx.Response, limit: int) -> tuple[Exchange, Secret | None]:
-    """The whole reply, its body as it came over the wire. Raises httpx.HTTPError, OSError."""
-    headers = response.headers
-    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        return NoReply("the reply is compressed, although that was not asked for"), None
-    body = bytearray()
-    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as parts:
-        async for part in parts:
-            body += part
-            if len(body) > limit:
-                return NoReply(f"the reply is longer than {limit} bytes"), None
+def _read(received: Received) -> tuple[Reply, Secret | None]:
+    """The reply with those of its headers that mean something, and the token that came with it."""
+    headers = received.headers
     pause_s = retry_after_s(headers.get("retry-after"), time.time(), headers.get("date"))
     token = token_in(headers.get_list("set-cookie"))
-    return Reply(response.status_code, bytes(body), pause_s, date_ms(headers.get("date"))), token
+    return Reply(received.status, received.body, pause_s, date_ms(headers.get("date"))), token
 
 
 def _without(secret: Secret, exchange: Exchange) -> Exchange:
@@ -248,21 +200,3 @@ def _root_cause(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):  # one for each address of the host
         return "; ".join(_root_cause(one) for one in error.exceptions)
     return str(error) or type(error).__name__
-
-
-def _what_broke(error: Exception) -> str:
-    """Fixed words: the libraries' own quote the reply, and a reply may quote our secrets."""
-    match error:
-        case httpx.ProtocolError():
-            return "the reply broke off, or was not HTTP"
-        case httpx.WriteError():
-            return "the connection broke while the request was sent"
-        case _:
-            return "the connection broke before the reply was whole"
-
-
-def _silence_libraries() -> None:
-    """Keep the HTTP libraries from logging, whatever levels are set: their debug lines print `Set-Cookie`."""
-    for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] in ("httpx", "httpcore"):
-            logging.getLogger(name).disabled = True

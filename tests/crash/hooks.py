@@ -47,12 +47,12 @@ AROUND = {
 """Functions, and the labels before their call and after their return; "" for none."""
 
 STEPS = {
-    "connection.connect_tcp.started": "connection before",
-    "http11.send_request_body.complete": "request sent",
-    "http11.receive_response_headers.complete": "headers read",
-    "http11.receive_response_body.complete": "reply read",
+    "connect": ("connection before", ""),
+    "_send": ("", "request sent"),
+    "_take_head": ("", "headers read"),
+    "_take_end": ("", "reply read"),
 }
-"""What httpcore tells of an exchange, and the label of each step, after the operation's name."""
+"""A conversation's steps, and the labels before and after each, behind the operation's name."""
 
 STATEMENTS = {
     "INSERT INTO intents": "begin: intent inserted",
@@ -166,26 +166,21 @@ def _watch_operations() -> None:
 
 
 def _watch_exchange(passes: Pass) -> None:
-    def around(step_of: Callable[..., Any]) -> Callable[..., Any]:
-        async def told(self: Any, step: str, info: Any) -> None:
-            await step_of(self, step, info)
-            if step in STEPS:
-                passes(f"{OPERATION.get()}: {STEPS[step]}")
+    def tell(label: str) -> None:
+        passes(f"{OPERATION.get()}: {label}")
 
-        return told
-
-    _wrap("reconciler.explorer.transport:_Progress.__call__", around)
+    for name, (before, after) in STEPS.items():
+        around = functools.partial(_telling, before=before, after=after, passes=tell)
+        _wrap(f"reconciler.explorer.conversation:Conversation.{name}", around)
 
 
 def _watch_sockets(passes: Pass) -> None:
-    """What is below httpcore: the event loop calls these of Python's own socket class."""
+    """What is below a conversation: the event loop calls these of Python's own socket class."""
     setsockopt, send, receive = socket.socket.setsockopt, socket.socket.send, socket.socket.recv
-    parts: contextvars.ContextVar[list[int]] = contextvars.ContextVar("parts")
 
     def set_option(self: socket.socket, *args: Any) -> None:
         is_linger = bool(OPERATION.get()) and args[:2] == (socket.SOL_SOCKET, socket.SO_LINGER)
         if is_linger:
-            parts.set([0])
             passes(f"{OPERATION.get()}: connected")
         setsockopt(self, *args)
         if is_linger:
@@ -195,11 +190,9 @@ def _watch_sockets(passes: Pass) -> None:
         operation = OPERATION.get()
         if not operation:
             return send(self, *args)
-        if parts.get()[0] == 0:
-            passes(f"{operation}: part written before")
+        passes(f"{operation}: part written before")
         sent = send(self, *args)
-        parts.get()[0] += 1
-        passes(f"{operation}: {'second ' if parts.get()[0] == 2 else ''}part written")
+        passes(f"{operation}: part written")
         return sent
 
     def receive_part(self: socket.socket, *args: Any) -> bytes:

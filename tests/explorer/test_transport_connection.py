@@ -13,23 +13,23 @@ import sys
 import textwrap
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 
 from reconciler.core.model import JobId
 from reconciler.core.outcome import (
     Created,
-    Exchange,
-    NoReply,
     NotCreated,
-    NotSent,
     Receipt,
     Unclear,
     Unreachable,
 )
+from reconciler.explorer.conversation import Conversation
 from reconciler.explorer.secret import Secret
-from reconciler.explorer.transport import Request, Transport, _Progress
+from reconciler.explorer.transport import Request, Transport
 from tests.explorer.raw import (
+    BODY,
     CREATED,
     TOKEN,
     Heard,
@@ -115,27 +115,63 @@ def test_a_connection_that_is_not_made_in_time_was_sent_nothing(tmp_path: Path) 
     assert came_of_it == NotCreated(Unreachable("no connection within 0.3 s"))
 
 
-@pytest.mark.parametrize(
-    ("steps", "expected"),
-    [
-        (["connection.connect_tcp.started"], NotSent),
-        (["connection.connect_tcp.started", "connection.start_tls.failed"], NotSent),
-        (["connection.start_tls.started", "http11.send_request_headers.started"], NoReply),
-        (["connection.start_tls.started", "renamed.in.a.later.version"], NoReply),
-        (["http11.send_request_headers.started", "connection.close.started"], NoReply),
-        ([], NoReply),
-    ],
-)
-def test_only_steps_known_to_belong_to_connecting_make_it_certain_that_nothing_was_sent(
-    steps: list[str], expected: type[Exchange]
-) -> None:
-    async def main() -> Exchange:
-        progress = _Progress()
-        for step in steps:
-            await progress(step, {"return_value": None})
-        return progress.came_to("", "")
+async def _speaking_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: Heard) -> None:
+    writer.write(http(200, CREATED))
+    heard.data += await reader.read()
 
-    assert isinstance(asyncio.run(main()), expected)
+
+def test_what_a_server_says_before_it_is_asked_is_no_reply() -> None:
+    async def main() -> Heard:
+        async with serving(_speaking_first) as raw:
+            conversation = Conversation(httpx.Request("POST", raw.url, content=BODY), 1000)
+            await conversation.connect("127.0.0.1", raw.port, None)
+            heard = await raw.ended.get()
+            with pytest.raises(ConnectionAbortedError):
+                await conversation.ask()
+            assert not conversation.has_asked
+            return heard
+
+    heard = asyncio.run(main())
+    assert heard.was_reset
+    assert heard.data == b""
+
+
+@pytest.mark.parametrize("script", [saying(http(200, CREATED)), saying_nothing])
+def test_an_exchange_that_has_ended_leaves_no_socket_open(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = []
+    made = Conversation.connection_made
+
+    def remembering(self: Conversation, transport: asyncio.BaseTransport) -> None:
+        sockets.append(transport.get_extra_info("socket"))
+        made(self, transport)
+
+    async def main() -> list[int]:
+        async with serving(script) as raw:
+            await submit(client_of(raw.url, tmp_path, timeout_s=0.3))
+            return [each.fileno() for each in sockets]
+
+    monkeypatch.setattr(Conversation, "connection_made", remembering)
+    assert asyncio.run(main()) == [-1]
+
+
+def test_an_exchange_looks_for_no_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for: list[str] = []
+
+    class Spy:
+        def find_spec(self, name: str, *_: object) -> None:
+            looked_for.append(name)
+
+    async def main() -> None:
+        async with serving(saying(http(200, CREATED))) as raw:
+            explorer = client_of(raw.url, tmp_path)
+            await submit(explorer)  # the first may need what nobody needed yet
+            monkeypatch.setattr(sys, "meta_path", [Spy(), *sys.meta_path])
+            await submit(explorer)
+
+    asyncio.run(main())
+    assert looked_for == []
 
 
 @pytest.fixture(scope="module")
@@ -272,13 +308,12 @@ _SENDS_AND_WAITS = textwrap.dedent("""\
     from reconciler.explorer import transport
     from reconciler.explorer.secret import Secret
 
-    class Progress(transport._Progress):
-        async def __call__(self, step, info):
-            await super().__call__(step, info)
-            if step == "http11.receive_response_headers.started":
-                print("sent", flush=True)
+    class Conversation(transport.Conversation):
+        def _send(self, connection):
+            super()._send(connection)
+            print("sent", flush=True)
 
-    transport._Progress = Progress
+    transport.Conversation = Conversation
     request = transport.Request("submit", "POST", "workflows/1/jobs", b"x" * int(sys.argv[2]))
     asyncio.run(transport.Transport(sys.argv[1]).exchange(request, Secret("token")))
     """)
