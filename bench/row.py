@@ -80,8 +80,10 @@ def ahead(
     return Row(figure, size, unit, seen, name, rival, rival.median / seen.median, goal)
 
 
-def absolute(figure: str, size: int | None, unit: str, seen: Samples, goal: Goal, note: str = "") -> Row:
-    """A value that is held against a limit of the same unit."""
+def absolute(
+    figure: str, size: int | None, unit: str, seen: Samples, goal: Goal | None, note: str = ""
+) -> Row:
+    """A value that is held against a limit of the same unit, if there is one."""
     return Row(figure, size, unit, seen, value=seen.median, goal=goal, note=note)
 
 

@@ -15,28 +15,53 @@ from bench.samples import Samples
 
 FIGURE = "synced writes a submission"
 IN_FLIGHT = 32
+FIRST = 10
+"""Submissions that are not counted: the daemon starts, and a workflow is listed before its first."""
+
 QUIET_S = 1.5
 """After a submission: whatever is still to be written for it is written by then."""
 
 
 def rows(place: Place) -> Iterator[Row]:
-    """Alone, and with many in flight. The jobs neither end nor change meanwhile."""
+    """One in flight, a submission far from any other, and many in flight.
+
+    The jobs neither end nor change meanwhile, so that what is counted is the submissions'. The high-water
+    file is synced once a second if there was a commit: that is shared by all of a second, and is the third
+    sync of a submission that has its second for itself.
+    """
     if shutil.which("strace") is None:
         yield left_out(FIGURE, None, "there is no strace")
         return
     place.server.forget()
     place.server.set(status=PREPARING)
     try:
-        yield absolute(f"{FIGURE}, alone", None, "", _alone(place), Goal(2.2, ""))
+        yield absolute(f"{FIGURE}, far from others", None, "", _far_from_others(place), None)
         place.server.forget()
         place.server.set(latency_s=LATENCY_S)
+        yield absolute(f"{FIGURE}, one in flight", None, "", _one_after_the_other(place), Goal(2.2, ""))
+        place.server.forget()
         yield absolute(f"{FIGURE}, {IN_FLIGHT} in flight", None, "", _together(place), Goal(0.5, ""))
     finally:
         place.server.forget()
         place.server.set(latency_s=0, status=2)
 
 
-def _alone(place: Place) -> Samples:
+def _one_after_the_other(place: Place) -> Samples:
+    count = 20 if place.is_brief else 200
+    site = place.site(count, workflows=1, name="line")
+    counts = []
+    for _ in range(place.times(3)):
+        site.forget()
+        place.server.forget()
+        told = site.directory / "strace.log"
+        with site.daemon(_counting(told), MAX_IN_FLIGHT="1", RESYNC_S="3600"):
+            first, before = place.server.wait_for(FIRST).answers, _synced(told)
+            last = place.server.wait_for(count).answers
+            counts.append((_synced(told) - before) / (last - first))
+    return Samples.of(counts)
+
+
+def _far_from_others(place: Place) -> Samples:
     """One change after the other, each with the time to come to rest."""
     site = place.site(20, name="alone")
     site.forget()

@@ -40,7 +40,10 @@ from reconciler.store.port import Store
 log = structlog.get_logger("reconciler.daemon")
 
 STATE_CHECK_S = 10.0
-"""How often it is tried whether the state can be written: as often as Kubernetes asks if we are ready."""
+"""After how long without a commit it is tried whether the state can be written.
+
+As often as Kubernetes asks if we are ready.
+"""
 
 GIVE_UP_S = 60.0
 """What waits longer than this is not waited for by `run --once`."""
@@ -70,6 +73,8 @@ class Parts:
     status: Status
     now_ms: Callable[[], int]
     is_unreachable: bool = False
+    _commits: int = 0
+    """How many commits have ended well."""
 
     async def start(self) -> None:
         """Take up what the last daemon left."""
@@ -197,7 +202,9 @@ class Parts:
         """A commit ended; called from the store's thread, through the loop."""
         self.telemetry.state_commit(seconds)
         self.gauges.changed()
-        if refusal is not None:
+        if refusal is None:
+            self._commits += 1
+        else:
             self.telemetry.state_write_error()
         self.status.state_trouble = str(refusal) if refusal else ""
 
@@ -247,11 +254,13 @@ class Parts:
             self.gate.probe_went(error.failure)
 
     async def _check_state(self) -> None:
-        """Try now and then whether the state can be written, so that `/readyz` knows when all is quiet."""
+        """Try whether the state can be written when nothing else was, so that `/readyz` knows it then too."""
         while True:
+            commits = self._commits
             await asyncio.sleep(STATE_CHECK_S)
-            with suppress(StateUnwritable):  # `committed` has noted it
-                await self.store.check_writable()
+            if self._commits == commits:
+                with suppress(StateUnwritable):  # `committed` has noted it
+                    await self.store.check_writable()
 
 
 def wire(

@@ -3,8 +3,9 @@
 The file `<state>.intents` holds one `Mark`: whose it is, and the numbers of the last intent and of the last
 commit. The writer's thread writes it after each commit and before anybody is told of it, so a mark is never
 ahead of the state that it lies beside: where it is, the state was rolled back. The commits are counted, and
-not intents alone, because a lost receipt is a loss too. It is synced at most once a second; a loss of power
-may so take back a second of marks, never of commits.
+not intents alone, because a lost receipt is a loss too. It is synced a second after the first mark that is
+not: nobody waits for that, and all marks of that second share it. A loss of power may so take back a second
+of marks, never of commits.
 
 **Identity and lineage.** A state has a random identity for good, and a lineage until it is next found rolled
 back. Then it gets a new one, and a mark of the new lineage may begin below the old: intents stay numbered
@@ -36,7 +37,7 @@ from pathlib import Path
 from reconciler.errors import StateUnwritable
 
 SYNC_S = 1.0
-"""How often the file is synced at most, and how long a mark stays unsynced at most."""
+"""How long a mark stays unsynced, and so how often the file is synced at most."""
 
 _FORM = "reconciler-high-water 1 {} {} {:020d} {:020d} "
 _SUM_BYTES = 16
@@ -159,15 +160,18 @@ class HighWater:
         return file
 
     def reach(self, intents: int, commits: int) -> StateUnwritable | None:
-        """Note how far the state has come; gives what is wrong if that cannot be written."""
+        """Note how far the state has come, not synced; gives what is wrong if that cannot be written."""
         self._mark = replace(self._mark, intents=intents, commits=commits)
-        return self.keep_up()
+        try:
+            self._write_if_new()
+        except OSError as error:
+            return self._refused(error)
+        return None
 
     def keep_up(self) -> StateUnwritable | None:
         """Write what is not written, and sync if that is due; gives what is wrong. May be called again."""
         try:
-            if self._written != self._mark:
-                self._write()
+            self._write_if_new()
             if not self._is_synced and self._clock_s() >= self._due_s:
                 self._sync()
         except OSError as error:
@@ -187,16 +191,21 @@ class HighWater:
         os.close(self._descriptor)
         return trouble
 
+    def _write_if_new(self) -> None:
+        if self._written != self._mark:
+            self._write()
+
     def _write(self) -> None:
         data = self._mark.encode()
         if os.pwrite(self._descriptor, data, 0) != len(data):
             raise OSError(0, "it was written in part")
+        if self._is_synced:
+            self._due_s = self._clock_s() + SYNC_S
         self._written, self._is_synced = self._mark, False
 
     def _sync(self) -> None:
         os.fdatasync(self._descriptor)
         self._is_synced = True
-        self._due_s = self._clock_s() + SYNC_S
 
     def _refused(self, error: OSError) -> StateUnwritable:
         """After a failed sync the kernel may have dropped what was written, so it is written again."""

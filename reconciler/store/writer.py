@@ -2,8 +2,8 @@
 
 A write returns when it is on disk. A deferred one is committed together with the next write, or shortly
 after by itself: what must be durable before a byte is sent takes its company along for free. After each
-commit, and before anybody is told, the high-water file is brought up to it. What is written is not known here
-(`sqlite`).
+commit, and before anybody is told, the high-water file is brought up to it; its sync keeps nobody waiting.
+What is written is not known here (`sqlite`).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Writer:
                 self._commit(group)
                 with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                     self._loop.call_soon_threadsafe(_settle_all, group)
-            else:
+            if self._high_water.due_in_s() == 0:
                 self._tell_failure(self._high_water.keep_up())
         self._tell_failure(self._high_water.close())
         self._connection.close()

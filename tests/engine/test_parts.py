@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +17,7 @@ from structlog.testing import capture_logs
 from reconciler.core.model import Name
 from reconciler.engine import parts as module
 from reconciler.engine import wishes
+from reconciler.engine.parts import Parts
 from reconciler.errors import ExitCode
 from reconciler.explorer.client import Login, Secret, explorer_at
 from reconciler.sandbox.faults import Answer, Drop, LostSessions, error, html_page
@@ -370,6 +374,25 @@ def test_a_state_that_cannot_be_written_is_noticed_when_all_is_quiet(
             await stage.until(lambda: daemon.ready()[0].is_ok)
 
     play_closed(tmp_path, scene)
+
+
+def test_a_state_that_is_written_to_is_not_tried_besides(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried, commits = [], iter([1, 2, 0, 1, 0, 0])
+
+    async def rest(_: float) -> None:
+        for _ in range(next(commits)):
+            parts.committed(0.001, None)
+
+    async def check_writable() -> None:
+        tried.append(parts._commits)
+
+    anything = MagicMock()
+    parts = Parts(*(anything for field in fields(Parts) if field.default is NO_DEFAULT))
+    parts.store = SimpleNamespace(check_writable=check_writable)  # type: ignore[assignment]
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep=rest))
+    with pytest.raises(RuntimeError):  # there is no further rest
+        asyncio.run(parts._check_state())
+    assert tried == [3, 4, 4]
 
 
 def test_a_probe_finds_that_explorer_answers_again_and_everything_goes_on(

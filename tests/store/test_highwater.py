@@ -63,10 +63,15 @@ def test_it_is_synced_at_most_once_a_second_and_never_left_unsynced(tmp_path: Pa
     clock = Clock()
     file = HighWater.make(tmp_path / "state.db", MARK, clock)
     assert (len(syncs), file.due_in_s()) == (1, None)
+    clock.now_s += 100
     for number in range(10):
         file.reach(8 + number, 51 + number)
+        file.keep_up()
     assert (len(syncs), file.due_in_s()) == (1, 1.0)
-    clock.now_s += 1
+    clock.now_s += 0.6
+    file.reach(20, 80)
+    assert file.due_in_s() == pytest.approx(0.4), "a mark that follows puts no sync off"
+    clock.now_s += 0.5
     assert file.due_in_s() == 0
     assert file.keep_up() is None
     assert (len(syncs), file.due_in_s()) == (2, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,26 @@ def test_whoever_is_told_of_a_commit_finds_it_marked(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(main())
+
+
+def test_nobody_waits_for_the_sync_of_the_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(highwater, "SYNC_S", 0.0)
+    sync, may_sync, was_told = HighWater._sync, threading.Event(), []
+
+    def held_back(file: HighWater) -> None:
+        was_told.append(may_sync.wait(DEADLINE_S))
+        sync(file)
+
+    async def main() -> None:
+        store = await SqliteStore.open(tmp_path / "state.db", ORIGIN, HOLDER, lambda *_: None)
+        monkeypatch.setattr(HighWater, "_sync", held_back)
+        await store.check_writable()
+        may_sync.set()
+        await store.close()
+
+    asyncio.run(main())
+    assert was_told
+    assert all(was_told)
 
 
 def test_when_it_gets_quiet_the_mark_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
