@@ -268,6 +268,8 @@ class Reconciler:
             if sighting.presence is Presence.DELETED:
                 self.wanted.deleted(sighting.name)
         self._unsettled.difference_update(it.name for it in decided.actions if _is_settled(it))
+        if not self._unsettled:
+            self._unsettled = set()  # one that was large stays so, and each pass goes through it
         for name in wishes:
             self._deadlines.pop(name, None)
         self._deadlines.update(decided.deadlines)
