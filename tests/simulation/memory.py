@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 
 from reconciler.errors import StateUnwritable
 from reconciler.store import opening
+from reconciler.store.glance import Glance
 from reconciler.store.highwater import Found, HighWater, Mark, Missing
 from reconciler.store.lock import Lock
 from reconciler.store.migrations import migrate
@@ -139,6 +140,7 @@ class VirtualWriter(Writer):
         self._conditions = conditions
         self._high_water = high_water
         self._count_commit = opening.count_commit
+        self.changes = 0
         self._line: deque[_Entry] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._is_urgent = False
@@ -153,11 +155,11 @@ class VirtualWriter(Writer):
         while self._line and not self.is_cut:
             self._commit_group()
 
-    def _enter(self, work: Any, *, is_urgent: bool) -> asyncio.Future[Any]:
+    def _enter(self, work: Any, *, is_urgent: bool, is_trial: bool = False) -> asyncio.Future[Any]:
         if self.is_cut:
             raise asyncio.CancelledError
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._line.append(_Entry(work, future, is_urgent))
+        self._line.append(_Entry(work, future, is_urgent, is_trial))
         if not self._is_committing:
             self._arm(is_urgent)
         return future
@@ -207,7 +209,8 @@ class MemoryStore(SqliteStore):
 
     def __init__(self, disk: Disk, conditions: Conditions) -> None:
         self.writer = VirtualWriter(disk, opened(disk), conditions)
-        super().__init__(Lock(-1), self.writer, Reader(disk.connection), Reader(disk.connection))
+        readers = Reader(disk.connection), Reader(disk.connection)
+        super().__init__(Lock(-1), self.writer, *readers, Glance(Path("no file")))
         self.wishes_version = 0
 
     def cut(self) -> None:
