@@ -7,6 +7,7 @@ Explorer does not know is said, not guessed. Which listings are made is chosen i
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -74,6 +75,8 @@ class Follower:
     jobs: dict[JobId, Followed] = field(default_factory=dict)
     _asked_s: dict[WorkflowId, float] = field(default_factory=dict)
     _highest: dict[WorkflowId, JobId] = field(default_factory=dict)
+    _wakes_s: float = math.inf
+    """When the next round begins by itself: until then a new job changes nothing."""
     _has_news: asyncio.Event = field(default_factory=asyncio.Event)
     _search: Search = field(init=False)
 
@@ -90,8 +93,9 @@ class Follower:
     def accepted(self, subject: Subject, state: Accepted) -> None:
         """Follow a job that was just created, or found."""
         self._follow(subject, state)
-        self._asked_s[subject.workflow_id] = self.now_s()
-        self._has_news.set()
+        now_s = self._asked_s[subject.workflow_id] = self.now_s()
+        if now_s + interval_s(0.0, self.poll_s, is_cancelled=state.cancel is not None) < self._wakes_s:
+            self._has_news.set()
 
     def cancelled(self, key: RunKey) -> None:
         """A run's job is being cancelled: its end is waited for."""
@@ -110,6 +114,7 @@ class Follower:
         while True:
             self._has_news.clear()
             due_s = min((self._due_in(*one) for one in self._groups().items()), default=None)
+            self._wakes_s = math.inf if due_s is None else due_s
             wait_s = None if due_s is None else max(0.0, due_s - self.now_s())
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
