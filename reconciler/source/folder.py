@@ -33,8 +33,9 @@ class Folder:
     `files` and `folders` are its entries that matter. While its `mark` is believed they still are, all are
     regular files and directories that could be read, and where it has rules of its own their file has
     `rules_mark`. `marks` are those of its files, one after the other in the order of `files`, or empty.
-    `listed` is a hash of the names of all its entries, where another directory with the same names would be
-    taken in the same way; else it is empty.
+    `listed` is a hash of the names and kinds of all its entries, where another directory with the same would
+    be taken in the same way; else it is empty. `folders` holds a folder from before it is entered, so that
+    whatever is remembered below can be forgotten.
     """
 
     mark: Mark = NO_MARK
@@ -44,7 +45,7 @@ class Folder:
     rules_mark: Mark = NO_MARK
     files: dict[str, SourceFile] = field(default_factory=dict)
     marks: bytes = b""
-    folders: tuple[str, ...] = ()
+    folders: dict[str, None] = field(default_factory=dict)
 
     def mark_by_name(self) -> dict[str, Mark]:
         """The mark of each file, as far as they are known."""
@@ -64,13 +65,15 @@ def _each(marks: bytes) -> Iterator[Mark]:
 class Memory:
     """All folders, by their path with a `/` at its end (the root's is empty), and what follows from them.
 
-    `hiding` are the paths below or in which names may be hidden, `filled` counts the files with a document.
+    `hiding` are the files in which names may be hidden, `unruled` the folders that are not read since their
+    rules cannot be told; `filled` counts the files with a document.
     `changes` holds each file whose documents are others than when they were last taken; None until they are
     taken for the first time, since then all are.
     """
 
     folders: dict[str, Folder] = field(default_factory=dict)
     hiding: set[str] = field(default_factory=set)
+    unruled: set[str] = field(default_factory=set)
     filled: int = 0
     changes: dict[str, Change] | None = None
 
@@ -78,7 +81,7 @@ class Memory:
     def is_all_read(self) -> bool:
         """Whether each file and folder could be read, whatever stands in it."""
         files = Files(self.folders)
-        return all(path in files and files[path].was_read for path in self.hiding)
+        return not self.unruled and all(files[path].was_read for path in self.hiding)
 
     def folder(self, prefix: str) -> Folder:
         """The folder, made where it was not known."""
@@ -98,15 +101,20 @@ class Memory:
         folder.files[name] = after
         if before is None or not after.has_documents_of(before):
             self._changed(prefix + name, before, after)
+        if after.hides_names:
+            self.hiding.add(prefix + name)
+        else:
+            self.hiding.discard(prefix + name)
 
     def drop(self, prefix: str, folder: Folder, name: str) -> None:
         """A file that is not there any more."""
         self._changed(prefix + name, folder.files.pop(name), None)
+        self.hiding.discard(prefix + name)
 
     def drop_folder(self, prefix: str) -> None:
         """A folder that is not there any more, with all that was in it."""
         folder = self.folders.pop(prefix, None)
-        self.hiding.discard(prefix)
+        self.unruled.discard(prefix)
         if folder is None:
             return
         for name in list(folder.files):
@@ -129,10 +137,6 @@ class Memory:
         self.filled += (after is not None and after.has_documents) - (
             before is not None and before.has_documents
         )
-        if after is not None and after.hides_names:
-            self.hiding.add(path)
-        else:
-            self.hiding.discard(path)
 
 
 class Files(Mapping[str, SourceFile]):

@@ -13,6 +13,9 @@ from reconciler.source.putoff import PutOff, PutOffReason, Unsettled
 from reconciler.source.revision import named_by_links, revision_of
 from reconciler.source.worktree import Stand, Worktree, stand, worktree_around
 
+WORKTREES = ".worktrees"
+"""The directory in which git-sync (version 4) keeps a worktree for each commit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -32,10 +35,15 @@ class Ground:
     def is_exchanged_whole(self) -> bool:
         """Whether it is git-sync's: it makes a new worktree for each commit, and swaps the link to it.
 
-        Told by the commit's name in the link. Nobody has a reason to write into such a worktree; who does so
-        all the same is heard by the watcher, and a worktree that people work in is not reached like that.
+        Told by the commit's name in the link, if the worktree stands at that commit, or, where git cannot be
+        asked, if it lies where git-sync puts worktrees. Nobody has a reason to write into such a worktree;
+        who does so all the same is heard by the watcher, and a worktree that people work in is not reached
+        like that.
         """
-        return named_by_links(self.trail) is not None
+        named = named_by_links(self.trail)
+        if named is None or self.stand is not None:
+            return named is not None and self.stand is not None and named == self.stand.commit
+        return any(f"{WORKTREES}/{named}" in link.target for link in self.trail.links)
 
     def obstacle(self) -> PutOff | None:
         """What keeps a pass from counting at this moment: git's lock."""

@@ -104,6 +104,8 @@ class Tree:
         is_narrow = stands_as_before and not heard.is_anything
         prefixes = self._folders_of(heard.paths, ground.root) if is_narrow else None
         walked = self._walk(ground.root, prefixes)
+        if prefixes is not None and isinstance(walked, Missing):  # a folder, and not the tree
+            prefixes, walked = None, self._walk(ground.root, None)
         return self._judged(walked, ground, look(self._jobs_dir), is_complete=prefixes is None)
 
     def _folders_of(self, paths: Collection[str], root: str) -> frozenset[str] | None:
@@ -151,7 +153,7 @@ class Tree:
         return Snapshot(
             root=Path(ground.root),
             files=Files(memory.folders),
-            unreadable=frozenset(memory.hiding),
+            unreadable=frozenset(memory.hiding | memory.unruled),
             revision=ground.revision,
             changes=memory.take_changes(),
             has_documents=memory.filled > 0,

@@ -59,11 +59,14 @@ class Walk:
         """Look at these folders that are known, and at new ones in them. Raises as `run` does."""
         self._is_partial = True
         for prefix in sorted(prefixes):
+            folder = self.memory.folders.get(prefix)
+            if folder is None:  # one above it was listed anew
+                raise Unsettled.file(prefix, "went")
             chain = [Opened.root(self.root_fd)]
             for name in prefix.split("/")[:-1]:
                 chain.append(chain[-1].below(name))
             try:
-                self._folder(chain[-1], self.memory.folders[prefix].outer or NO_RULES)
+                self._folder(chain[-1], folder.outer or NO_RULES)
             finally:
                 for opened in reversed(chain[1:]):
                     opened.close()
@@ -121,16 +124,16 @@ class Walk:
         fd = here.fd()
         before = os.fstat(fd)
         mark = self.cache.believed(signature(before))
-        was_known = folder.outer is outer and folder.listed
-        known, folder.mark, folder.marks = folder.mark_by_name(), NO_MARK, b""
-        if mark != NO_MARK and was_known and was_known == _hash_of_names(fd) and self._reread(folder, here):
-            self._check_still(here, before)
-            folder.mark = mark
-            return
+        listed = folder.listed if folder.outer is outer and mark != NO_MARK else b""
+        known, folder.mark, folder.marks, folder.listed = folder.mark_by_name(), NO_MARK, b"", b""
         with os.scandir(fd) as entries:
             found = {entry.name: entry for entry in sorted(entries, key=_name)}
+        if listed and listed == _hash_of(found.values()) and self._reread(folder, here):
+            self._check_still(here, before)
+            folder.mark, folder.listed = mark, listed
+            return
         listing = _Listing(folder, here, fd, found, known, is_still=mark != NO_MARK)
-        folder.outer, folder.listed = outer, b""
+        folder.outer = outer
         data_mark = _data_mark(fd) if DATA_LINK in found else None
         if self._take_rules(listing, outer):
             for entry in found.values():
@@ -145,7 +148,7 @@ class Walk:
         folder.marks = b"".join([listing.marks.get(name, NO_MARK) for name in folder.files])
         if data_mark is None and listing.is_plain:
             folder.mark = mark
-            folder.listed = _names_hash(found) if ignore.NAME not in found else b""
+            folder.listed = _hash_of(found.values()) if ignore.NAME not in found else b""
 
     def _check_still(self, here: Opened, before: os.stat_result) -> None:
         """Raises Unsettled if an entry came, went or was exchanged since the directory looked like this."""
@@ -176,7 +179,7 @@ class Walk:
         """
         folder, prefix = listing.folder, listing.here.prefix
         folder.rules, folder.rules_mark = outer, NO_MARK
-        self.memory.hiding.discard(prefix)
+        self.memory.unruled.discard(prefix)
         entry = listing.entries.get(ignore.NAME)
         if entry is None:
             return True
@@ -195,7 +198,7 @@ class Walk:
                     folder.rules_mark = self.cache.believed(content.signature)
                 listing.is_plain &= folder.rules_mark != NO_MARK
                 return True
-        self.memory.hiding.add(prefix)
+        self.memory.unruled.add(prefix)
         return False
 
     def _entry(self, entry: os.DirEntry[str], listing: _Listing) -> None:
@@ -234,11 +237,11 @@ class Walk:
             message = f"directories go at most {MAX_DEPTH} deep. Move this one up"
             self._refuse(listing, name + "/", Unusable("too_deep", message))
             return
-        listing.folders.append(name)
+        listing.folders[name] = listing.folder.folders[name] = None
         if not (self._is_partial and f"{listing.here.prefix}{name}/" in self.memory.folders):
             why = self._subfolder(listing.here, name, listing.folder.rules)
             if why is not None:
-                listing.folders.pop()
+                del listing.folders[name]
                 self.memory.drop_folder(f"{listing.here.prefix}{name}/")
                 self._refuse(listing, name + "/", why)
 
@@ -295,7 +298,7 @@ class Walk:
         for name in set(folder.folders).difference(listing.folders):
             if f"{prefix}{name}/" in self.memory.folders:
                 self.memory.drop_folder(f"{prefix}{name}/")
-        folder.folders = tuple(listing.folders)
+        folder.folders = listing.folders
 
 
 @dataclass(slots=True)
@@ -315,15 +318,21 @@ class _Listing:
     is_still: bool
     is_plain: bool = True
     marks: dict[str, Mark] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
+    folders: dict[str, None] = field(default_factory=dict)
 
 
-def _hash_of_names(fd: int) -> bytes:
-    return _names_hash(os.listdir(fd))
+def _hash_of(entries: Iterable[os.DirEntry[str]]) -> bytes:
+    """A hash of the names of entries, in order, and of what each of them is."""
+    told = "/".join([_kind(entry) + entry.name for entry in entries])
+    return sha256(told.encode("utf-8", "surrogateescape")).digest()[:16]
 
 
-def _names_hash(names: Iterable[str]) -> bytes:
-    return sha256("/".join(sorted(names)).encode("utf-8", "surrogateescape")).digest()[:16]
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_file(follow_symlinks=False):
+        return "f"
+    if entry.is_dir(follow_symlinks=False):
+        return "d"
+    return "l" if entry.is_symlink() else "o"
 
 
 def _name(entry: os.DirEntry[str]) -> str:

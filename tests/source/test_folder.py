@@ -13,7 +13,7 @@ NOTHING = SourceFile.of(bytes(16), ())
 
 def test_changes_gather_until_they_are_taken_and_tell_how_it_was_before_them_all() -> None:
     memory = Memory()
-    memory.folder("").folders = ("f",)
+    memory.folder("").folders = {"f": None}
     folder = memory.folder("f/")
     memory.keep(folder, "f/", "a.yaml", ONE)
     first = memory.take_changes()
@@ -53,9 +53,9 @@ def test_what_could_not_be_read_is_not_all_read_and_a_broken_document_is() -> No
     folder = memory.folder("")
     memory.keep(folder, "", "a.yaml", SourceFile.of(b"\1" * 16, HIDING.documents))
     assert (memory.hiding, memory.is_all_read) == ({"a.yaml"}, True)
-    memory.hiding.add("rules/")
+    memory.unruled.add("rules/")
     assert not memory.is_all_read
-    memory.hiding.discard("rules/")
+    memory.unruled.discard("rules/")
     memory.keep(folder, "", "refused/", HIDING)
     assert not memory.is_all_read
 
@@ -63,10 +63,10 @@ def test_what_could_not_be_read_is_not_all_read_and_a_broken_document_is() -> No
 def test_a_folder_that_goes_takes_all_below_it_along() -> None:
     memory = Memory()
     outer, inner = memory.folder("f/"), memory.folder("f/g/")
-    outer.folders = ("g",)
+    outer.folders = {"g": None}
     memory.keep(inner, "f/g/", "a.yaml", ONE)
-    memory.hiding.add("f/g/")
+    memory.unruled.add("f/g/")
     memory.take_changes()
     memory.drop_folder("f/")
     assert memory.take_changes() == {"f/g/a.yaml": Change(ONE, None)}
-    assert (memory.folders, memory.hiding) == ({}, set())
+    assert (memory.folders, memory.unruled) == ({}, set())

@@ -163,7 +163,7 @@ def test_a_new_worktree_has_every_file_read_once_and_one_parsed(
     assert understanding.paths == ["7.yaml"]
     assert list(seen.changes) == ["7.yaml"]
     assert seen.is_complete
-    assert asked["scandir"] == 0
+    assert asked["scandir"] == 1
     assert len(files) <= asked["read"] <= len(files) + THE_WAY
     assert seen.revision == second
 
@@ -209,3 +209,19 @@ def test_a_change_is_told_once_however_many_scans_did_not_count(
     seen = scanned(tree, ANYTHING)
     assert seen.changes == {"f1/2.yaml": Change(before, seen.files["f1/2.yaml"])}
     assert not scanned(tree, ANYTHING).changes
+
+
+def test_a_link_that_only_looks_like_a_commit_has_everything_looked_at(
+    tmp_path: Path, understanding: Understanding
+) -> None:
+    layouts = {f"overlay/{'ab' * 32}/merged": False, f".worktrees/{'ab' * 20}/jobs.d": True}
+    for layout, is_at_once in layouts.items():
+        (tmp_path / layout).mkdir(parents=True)
+        (tmp_path / layout / "a.yaml").write_text("one")
+        link = tmp_path / layout.partition("/")[0].lstrip(".")
+        link = link.with_name(f"link-{link.name}")
+        link.symlink_to(layout)
+        tree = Tree(link, understanding)
+        scanned(tree, ANYTHING)
+        (tmp_path / layout / "b.yaml").write_text("two")
+        assert ("b.yaml" not in scanned(tree, NOTHING).changes) is is_at_once
