@@ -264,9 +264,9 @@ class Reconciler:
         for cancel in decided.cancels:
             self.on_cancel(cancel.key)
         self._tell(decided, sightings, world)
-        for sighting in sightings:
-            if sighting.presence is Presence.DELETED:
-                self.wanted.deleted(sighting.name)
+        for name, wish in wishes.items():
+            if isinstance(wish, Absent) and wish.passes >= 2:
+                self.wanted.deleted(name)
         self._unsettled.difference_update(it.name for it in decided.actions if _is_settled(it))
         if not self._unsettled:
             self._unsettled = set()  # one that was large stays so, and each pass goes through it

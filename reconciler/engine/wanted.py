@@ -34,6 +34,9 @@ class Wanted:
     _unapplied: Mapping[str, Change] = field(default_factory=dict)
     """What changed in the tree and is not among the claims yet."""
 
+    _changed: dict[Name, None] = field(default_factory=dict)
+    """What is among the claims, and was not compared with the state yet; in order."""
+
     _lacking: dict[Name, Absence] = field(default_factory=dict)
     _has_compared: bool = False
     """Whether all that the state knows was compared with the claims."""
@@ -60,8 +63,9 @@ class Wanted:
 
     async def take_in(self) -> list[Name]:
         """Let what was kept count; gives the names whose wish may be another now."""
-        changed = self.claims.update(self._unapplied)
+        self._changed.update(dict.fromkeys(self.claims.update(self._unapplied)))
         self._unapplied = {}
+        changed = list(self._changed)
         for name in changed:
             self._lacking.pop(name, None)
         gone = [name for name in changed if name not in self.claims]
@@ -70,6 +74,7 @@ class Wanted:
         except BaseException:
             self._has_compared = False  # what is gone would be forgotten
             raise
+        self._changed = {}
         return changed
 
     @contextmanager

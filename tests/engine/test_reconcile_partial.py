@@ -160,6 +160,37 @@ def test_of_many_names_those_that_ask_for_nothing_are_set_aside_lot_by_lot(
     play(tmp_path, scene)
 
 
+def test_what_one_lot_recorded_as_deleted_is_so_although_the_next_could_not_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 3)
+
+    async def scene(stage: Stage) -> None:
+        for name in (*"abcdef", "keep"):
+            stage.write(name, suspend=True)
+        await passed(stage)
+        for name in "abcdef":
+            stage.remove(name)
+        await passed(stage)
+        exact, lots = stage.store.observe, iter([True, False])
+
+        def observe(*arguments: object) -> object:
+            if next(lots, True):
+                return exact(*arguments)
+            raise StateUnwritable("full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(stage.store, "observe", observe)
+            with pytest.raises(StateUnwritable):
+                await looked(stage)
+        await passed(stage)
+        assert set((await stage.states()).values()) == {"Deleted", "Suspended"}
+        assert names(await passed(stage)) == []
+        assert await stage.parts.reconciler.wanted.known() == 1
+
+    play(tmp_path, scene)
+
+
 def test_the_guard_counts_over_all_lots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AT_ONCE", 3)
 

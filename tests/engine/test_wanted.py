@@ -160,8 +160,26 @@ def test_a_state_that_cannot_say_what_it_knows_is_asked_again(
             wanted.keep(look((file("a"), None)))
             with pytest.raises(StateUnwritable):
                 await wanted.take_in()
-        await taken(wanted, look())
+        assert sorted(await taken(wanted, look())) == [A, A, B]  # what changed, and two that are absent
         assert (wanted.wish(A), wanted.wish(B)) == (Absent(1), Absent(1))
         assert await wanted.known() == 2
+
+    play(tmp_path, scene)
+
+
+def test_a_first_look_that_could_not_be_compared_is_told_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(store: SqliteStore, wanted: Wanted) -> None:
+        async def refuses(*_: Any) -> Any:
+            raise StateUnwritable("the disk does not answer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "known", refuses)
+            wanted.keep(look((None, file("a"))))
+            with pytest.raises(StateUnwritable):
+                await wanted.take_in()
+        assert await taken(wanted, look((None, file("b")))) == [A, B]
+        assert await taken(wanted, look()) == []
 
     play(tmp_path, scene)
