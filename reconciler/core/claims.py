@@ -19,6 +19,11 @@ from reconciler.core.dependencies import circles
 from reconciler.core.model import Document, Invalid, Manifest, Name, Problem
 from reconciler.core.policy import EVERYTHING, Policy, Ranks, one_too_many
 
+MOST_OPEN = 8
+"""How many files are held unpacked at a time."""
+
+_ByName = dict[Name | None, list[Document]]
+
 
 class File(Protocol):
     """One file of the tree."""
@@ -72,8 +77,8 @@ class Claims:
         self._depends_on: dict[Name, tuple[Name, ...]] = {}
         self._circles: dict[Name, tuple[Name, ...]] = {}
         self._ranks = Ranks(policy)
-        self._opened: tuple[File | None, dict[Name | None, list[Document]]] = None, {}
-        """The file that was looked into last: names that are asked for one after the other share theirs."""
+        self._opened: dict[int, tuple[File, _ByName]] = {}
+        """The files that were looked into last, by identity: names that are asked for together share them."""
 
     def __len__(self) -> int:
         return len(self._files) + len(self._contested)
@@ -113,6 +118,18 @@ class Claims:
         rule = self._policy.rule_for(wish.path) if number is not None else None
         return one_too_many(wish, rule, number) if rule is not None and number is not None else wish
 
+    def wishes(self, names: Iterable[Name]) -> dict[Name, Manifest | Invalid | None]:
+        """What the tree asks for under each of these names, in their order.
+
+        They are looked up file by file: in any other order a file of many documents would be unpacked as
+        often as it has names.
+        """
+        found: dict[Name, Manifest | Invalid | None] = dict.fromkeys(names)
+        for name in sorted(found, key=lambda name: id(self._files.get(name))):
+            found[name] = self.wish(name)
+        self._opened.clear()
+        return found
+
     def update(self, changes: Mapping[str, Change]) -> list[Name]:
         """Take in what has changed, by path; gives the names whose wish may be another now.
 
@@ -130,7 +147,7 @@ class Claims:
             self._nameless_in_order = tuple(it for path in paths for it in self._nameless[path])
             self._has_news_without_name = False
         affected = self._weigh(touched, moved)
-        self._opened = None, {}
+        self._opened.clear()
         return affected
 
     def is_invalid(self, name: Name) -> bool:
@@ -144,8 +161,7 @@ class Claims:
     def _take(self, path: str, file_before: File | None, file: File | None) -> list[Name]:
         """Take in one file; gives the names of which it says something else."""
         before = _by_name(file_before)
-        after = _by_name(file)
-        self._opened = file, after
+        after = self._look_into(file) if file is not None else {}
         self._take_nameless(path, after.get(None, ()))
         told: list[Name] = []
         for name, documents in after.items():
@@ -190,6 +206,9 @@ class Claims:
 
     def _written_anew(self, name: Name) -> bool:
         """Keep what follows from a name's own documents; whether it depends on others than before."""
+        if name in self._contested:  # known to be invalid, without a look into each of its files
+            self._judge(name, _CONTESTED)
+            return bool(self._depends_on.pop(name, ()))
         wish = self._as_written(name)
         depends_on = wish.depends_on if isinstance(wish, Manifest) else ()
         before = self._depends_on.pop(name, ())
@@ -224,11 +243,20 @@ class Claims:
 
         A circle lies within what can be reached from any of its names, so no more than that is looked at.
         """
-        opened = {self._circles[name] for name in moved if name in self._circles}
-        start = {*moved, *(name for name, way in self._circles.items() if opened and way in opened)}
+        opened = {id(self._circles[name]) for name in moved if name in self._circles}
+        start = {*moved, *(name for name, way in self._circles.items() if id(way) in opened)}
         reached = self._reached_from(start)
         found = circles({name: self._depends_on[name] for name in reached if name in self._depends_on})
-        news = {name for name in reached if self._circles.get(name) != found.get(name)}
+        same: dict[tuple[int, int], bool] = {}
+        """Whether two ways are equal: the names of one circle share theirs, which may be as long as it."""
+        news = set()
+        for name in reached:
+            before, after = self._circles.get(name), found.get(name)
+            pair = id(before), id(after)
+            if pair not in same:
+                same[pair] = before == after
+            if not same[pair]:
+                news.add(name)
         for name in news:
             self._circles.pop(name, None)
         self._circles.update(found)
@@ -254,10 +282,15 @@ class Claims:
         found = [document for file in files for document in self._look_into(file)[name]]
         return found[0] if len(found) == 1 else clash(name, found)
 
-    def _look_into(self, file: File) -> dict[Name | None, list[Document]]:
-        if self._opened[0] is not file:
-            self._opened = file, _by_name(file)
-        return self._opened[1]
+    def _look_into(self, file: File) -> _ByName:
+        known = self._opened.get(id(file))
+        if known is not None:
+            return known[1]
+        if len(self._opened) >= MOST_OPEN:
+            self._opened.clear()
+        by_name = _by_name(file)
+        self._opened[id(file)] = file, by_name  # while the file is held, nothing else has its identity
+        return by_name
 
 
 def in_order(documents: Iterable[Invalid]) -> tuple[Problem, ...]:
@@ -292,8 +325,8 @@ def desired_of(documents: Iterable[Document], policy: Policy = EVERYTHING) -> De
     return Desired({name: wish for name, wish in wishes.items() if wish is not None}, claims.nameless)
 
 
-def _by_name(file: File | None) -> dict[Name | None, list[Document]]:
-    found: dict[Name | None, list[Document]] = {}
+def _by_name(file: File | None) -> _ByName:
+    found: _ByName = {}
     for document in file.documents if file is not None else ():
         found.setdefault(document.name, []).append(document)
     return found
@@ -301,6 +334,9 @@ def _by_name(file: File | None) -> dict[Name | None, list[Document]]:
 
 def _spot(it: Problem) -> tuple[str, int, int, str, str, str]:
     return (it.path, it.line, it.column, it.pointer, it.code, it.message)
+
+
+_CONTESTED = Invalid(None, "", 0, ())
 
 
 def _place(path: str) -> list[str]:

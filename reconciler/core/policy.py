@@ -76,8 +76,7 @@ class Policy:
     def rule_for(self, path: str) -> Rule | None:
         """The last rule that fits the path (relative to the tree), or a directory that it lies in.
 
-        It is asked for every path in every pass, by the thread that reads and by the loop, so what was found
-        is kept.
+        It is asked for each path by the thread that reads and by the loop, so what was found is kept.
         """
         if not self.rules:
             return None

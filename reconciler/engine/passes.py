@@ -44,11 +44,11 @@ RESTS = 10
 
 LONGEST_REST_S = 0.5
 
-TELL_AGAIN_S = 60.0
-"""How long after that it is told again."""
-
 STALE_S = 300.0
 """After this long of passes put off, a person is told what to do."""
+
+TELL_AGAIN_S = 60.0
+"""How long after that it is told again."""
 
 
 @dataclass(slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 
@@ -23,16 +24,23 @@ class Problems:
 
     telemetry: Telemetry
     _told: dict[Name | None, frozenset[Problem]] = field(default_factory=dict)
+    _nameless: tuple[Invalid, ...] = ()
 
-    def tell(self, claims: Claims, names: Iterable[Name]) -> None:
+    def tell(self, claims: Claims, names: Sequence[Name]) -> None:
         """Tell what is wrong with these names, and with what has none, as far as it is news."""
+        found = chain(self._without_name(claims), _found(claims, names))
         news: set[Problem] = set()
-        for about, problems in _found(claims, names):
+        for about, problems in found:
             told = self._told.pop(about, frozenset())
             news.update(problem for problem in problems if problem not in told)
             if problems:
                 self._told[about] = frozenset(problems)
         self._tell(sorted(news, key=lambda it: (it.path, it.line, it.column)))
+
+    def _without_name(self, claims: Claims) -> Iterator[tuple[None, tuple[Problem, ...]]]:
+        if claims.nameless is not self._nameless:
+            self._nameless = claims.nameless
+            yield None, in_order(claims.nameless)
 
     def _tell(self, news: list[Problem]) -> None:
         for problem in news:
@@ -46,8 +54,8 @@ class Problems:
             )
 
 
-def _found(claims: Claims, names: Iterable[Name]) -> Iterator[tuple[Name | None, tuple[Problem, ...]]]:
-    yield None, in_order(claims.nameless)
+def _found(claims: Claims, names: Sequence[Name]) -> Iterator[tuple[Name | None, tuple[Problem, ...]]]:
+    invalid = claims.wishes(name for name in names if claims.is_invalid(name))
     for name in names:
-        wish = claims.wish(name) if claims.is_invalid(name) else None
+        wish = invalid.get(name)
         yield name, wish.problems if isinstance(wish, Invalid) else ()

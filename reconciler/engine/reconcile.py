@@ -1,6 +1,6 @@
 """One pass: snapshot → parse and validate → compare with the store → plan → perform.
 
-The steps themselves live elsewhere, each in its place (`source.tree`, `core.manifest`, `core.desired`,
+The steps themselves live elsewhere, each in its place (`source.tree`, `core.manifest`, `core.claims`,
 `core.plan`); here they are put in a row, and what was planned is put into the store and the queue. Requests
 are sent by `workers`.
 """
@@ -206,6 +206,9 @@ class Reconciler:
         if len(names) > AT_ONCE:
             names = [name async for lot in self._open_in_lots(names) for name in lot]
         wishes, world = await self._known_of(names)
+        self._unsettled.difference_update(  # they came and went, and nobody knows them
+            name for name in names if name not in wishes and name not in world.names
+        )
         now_ms = self.now_ms()
         self.plan = self._plan(wishes, world, now_ms, max_new=self.max_new)
         await self._perform(self.plan, wishes, world, now_ms)
@@ -225,7 +228,7 @@ class Reconciler:
             yield [name for name in lot if name not in quiet]
 
     def _plan(self, wishes: Mapping[Name, Wish], world: World, now_ms: int, *, max_new: int) -> Plan:
-        others = {name: self.wanted.wish(name) for name in _dependencies_of(wishes.values())}
+        others = self.wanted.wishes(_dependencies_of(wishes.values()))
         known = {name: wish for name, wish in others.items() if wish is not None}
         return plan(wishes, world, now_ms, max_new=max_new, room=self.room, others=known)
 
@@ -236,7 +239,7 @@ class Reconciler:
         spoken of yet has no wish; one that was deleted before is wished away as long as something of it goes
         on.
         """
-        asked = {name: self.wanted.wish(name) for name in names}
+        asked = self.wanted.wishes(names)
         wishes = [wish for wish in asked.values() if wish is not None]
         wanted = dict.fromkeys((*names, *_dependencies_of(wishes)))
         world = self.unlisted.told_in(await self.store.world(tuple(wanted), _workflows_of(wishes)))

@@ -5,7 +5,7 @@ A look brings what changed in the files; until it counts, that is only kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -103,8 +103,16 @@ class Wanted:
 
     def wish(self, name: Name) -> Wish | None:
         """What the tree asked for under this name when it was last looked at; None if nobody can say."""
+        return self.claims.wish(name) or self._lacking_wish(name)
+
+    def wishes(self, names: Iterable[Name]) -> dict[Name, Wish | None]:
+        """What the tree asked for under each of these names, in their order."""
+        claimed = self.claims.wishes(names)
+        return {name: wish or self._lacking_wish(name) for name, wish in claimed.items()}
+
+    def _lacking_wish(self, name: Name) -> Wish | None:
         absence = self._lacking.get(name)
-        return self.claims.wish(name) or (absence.wish if absence is not None else None)
+        return absence.wish if absence is not None else None
 
     async def _compare(self, gone: Sequence[Name]) -> None:
         """Find out which names are known and not claimed (any more); of `gone` we know that."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,3 +209,49 @@ def test_a_name_is_looked_into_only_where_something_changed() -> None:
     assert set(looked) <= {"7.yaml", "n7.yaml"}
     assert not claims.loses_names({"7.yaml": Moved(files["7.yaml"], new)})  # type: ignore[arg-type]
     assert claims.loses_names({"7.yaml": Moved(files["7.yaml"], None)})  # type: ignore[arg-type]
+
+
+class Counted:
+    """A file that counts how often it was looked into."""
+
+    def __init__(self, path: str, names: Sequence[str]) -> None:
+        self.looks = 0
+        self._documents = tuple(
+            replace(manifest(name), path=path, line=line) for line, name in enumerate(names, start=1)
+        )
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        self.looks += 1
+        return self._documents
+
+
+def added(*files: Counted) -> dict[str, Any]:
+    return {file.documents[0].path: Moved(None, file) for file in files}  # type: ignore[arg-type]
+
+
+def test_a_name_in_many_files_is_not_looked_up_in_all_of_them_for_each() -> None:
+    files = [Counted(f"{number}.yaml", ["a"]) for number in range(50)]
+    claims = Claims()
+    assert claims.update(added(*files)) == [A]
+    assert max(file.looks for file in files) <= 4
+    assert claims.is_invalid(A)
+    wish = claims.wish(A)
+    assert isinstance(wish, Invalid)
+    assert len(wish.problems) == 50
+
+
+def test_files_with_many_names_are_looked_into_once_for_all_that_are_asked_for() -> None:
+    """Names go by the alphabet through a plan, whatever files they stand in."""
+    files = [
+        Counted(f"{number}.yaml", [f"n{name:03}" for name in range(200) if name % 20 == number])
+        for number in range(20)
+    ]
+    claims = Claims()
+    names = sorted(claims.update(added(*files)))
+    before = sum(file.looks for file in files)
+    wishes = claims.wishes(names)
+    assert list(wishes) == names
+    assert all(isinstance(wish, Manifest) for wish in wishes.values())
+    assert sum(file.looks for file in files) == before + len(files)
+    assert wishes == {name: claims.wish(name) for name in names}
