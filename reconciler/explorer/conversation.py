@@ -30,8 +30,8 @@ LONGEST_HEAD = 100 * 1024
 EYEBALLS_S = 0.25
 """After how long a host's next address is tried beside the one before (RFC 8305, 5)."""
 
-
 BROKE_OFF = "the reply broke off, or was not HTTP"
+"""What is said in place of a reply that h11 cannot make sense of, or whose end never came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ class Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come, up to the end of the reply."""
-        if not self.has_asked:  # in the clear, it may be, before TLS: that is no reply to us
+        if not self.has_asked:  # before TLS, it may be, or with its last word: that is no reply to us
+            self._end(NoReply("the server spoke before it was asked"))
             self._drop()
         if self._came.done():
             return
@@ -109,8 +110,9 @@ class Conversation(asyncio.Protocol):
         self._end(NoReply("the connection broke before the reply was whole"))
 
     def _open_transport(self) -> asyncio.Transport:
-        if self._transport is None or self._transport.is_closing():
-            raise ConnectionAbortedError("the server closed the connection before it was asked")
+        """The connection as it was made. One whose TLS was lost at once does not say itself that it is."""
+        if self._came.done() or self._transport is None or self._transport.is_closing():
+            raise ConnectionAbortedError("the server spoke before it was asked, or closed the connection")
         return self._transport
 
     def _drop(self) -> None:

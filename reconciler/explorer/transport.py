@@ -197,6 +197,4 @@ def _root_cause(error: BaseException) -> str:
     """What the system said of a connection that was not made; nobody has seen a secret of ours by then."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    if isinstance(error, BaseExceptionGroup):  # one for each address of the host
-        return "; ".join(_root_cause(one) for one in error.exceptions)
     return str(error) or type(error).__name__

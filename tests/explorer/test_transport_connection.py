@@ -248,6 +248,47 @@ def test_without_a_tls_session_nothing_was_sent(script: Script, tmp_path: Path) 
         assert heard.was_reset, "the option must be set before the first byte of the handshake"
 
 
+def _with_its_finished(tls: ssl.SSLContext) -> Script:
+    """A TLS server whose last word of the handshake and a whole reply come in one piece."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: Heard) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = tls.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            try:
+                session.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                incoming.write(await reader.read(100_000))
+        session.write(http(200, CREATED))
+        writer.write(outgoing.read())
+        heard.data += await reader.read()
+
+    return script
+
+
+def test_what_a_server_says_with_the_end_of_its_handshake_is_no_reply(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    tls = _serving_tls(authority)
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2  # in 1.3 the last word is the client's
+
+    async def main() -> tuple[Receipt, Heard]:
+        async with serving(_with_its_finished(tls)) as raw:
+            url = raw.url.replace("http:", "https:")
+            came_of_it = await submit(client_of(url, tmp_path, ca_file=ca_file))
+            return came_of_it, await raw.ended.get()
+
+    came_of_it, heard = asyncio.run(main())
+    assert isinstance(came_of_it, NotCreated)
+    assert "before it was asked" in str(came_of_it.cause)
+    assert heard.was_reset
+    assert heard.data == b""
+
+
 def test_a_cancelled_request_is_taken_back_by_a_reset(tmp_path: Path) -> None:
     async def main() -> Heard:
         async with serving(saying_nothing) as raw:
