@@ -222,10 +222,10 @@ class _Launch:
 class _CommitObserver:
     """Told of each commit by the store's thread; tells the parts, once they exist, in the event loop."""
 
-    tell: Callable[[float, StateUnwritable | None], None] = lambda *_: None
+    tell: Callable[[float | None, StateUnwritable | None], None] = lambda *_: None
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
-    def __call__(self, seconds: float, refusal: StateUnwritable | None) -> None:
+    def __call__(self, seconds: float | None, refusal: StateUnwritable | None) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
             self._loop.call_soon_threadsafe(self.tell, seconds, refusal)
 

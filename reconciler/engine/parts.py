@@ -198,9 +198,10 @@ class Parts:
         self.telemetry.watch_event(1)
         self.passes.hint(hint.heard, is_in_place=hint.kind is HintKind.IN_PLACE)
 
-    def committed(self, seconds: float, refusal: StateUnwritable | None) -> None:
-        """A commit ended; called from the store's thread, through the loop."""
-        self.telemetry.state_commit(seconds)
+    def committed(self, seconds: float | None, refusal: StateUnwritable | None) -> None:
+        """A commit ended, or a mark was refused without one; called from the store's thread, by the loop."""
+        if seconds is not None:
+            self.telemetry.state_commit(seconds)
         self.gauges.changed()
         if refusal is None:
             self._commits += 1

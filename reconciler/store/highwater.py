@@ -4,8 +4,8 @@ The file `<state>.intents` holds one `Mark`: whose it is, and the numbers of the
 commit. The writer's thread writes it after each commit and before anybody is told of it, so a mark is never
 ahead of the state that it lies beside: where it is, the state was rolled back. The commits are counted, and
 not intents alone, because a lost receipt is a loss too. It is synced a second after the first mark that is
-not: nobody waits for that, and all marks of that second share it. A loss of power may so take back a second
-of marks, never of commits.
+not: no commit waits for that which came before it, and all marks of that second share it. A loss of power may
+so take back a second of marks, never of commits.
 
 **Identity and lineage.** A state has a random identity for good, and a lineage until it is next found rolled
 back. Then it gets a new one, and a mark of the new lineage may begin below the old: intents stay numbered
@@ -137,6 +137,8 @@ class HighWater:
         self._is_synced = False
         self._due_s = 0.0
         self._clock_s = clock_s
+        self._trouble: StateUnwritable | None = None
+        """The last refusal, until a sync succeeds."""
 
     @classmethod
     def make(cls, state: Path, mark: Mark, clock_s: Callable[[], float] = time.monotonic) -> HighWater:
@@ -160,13 +162,13 @@ class HighWater:
         return file
 
     def reach(self, intents: int, commits: int) -> StateUnwritable | None:
-        """Note how far the state has come, not synced; gives what is wrong if that cannot be written."""
+        """Note how far the state has come, not synced; gives what is wrong, if only with an earlier sync."""
         self._mark = replace(self._mark, intents=intents, commits=commits)
         try:
             self._write_if_new()
         except OSError as error:
             return self._refused(error)
-        return None
+        return self._trouble
 
     def keep_up(self) -> StateUnwritable | None:
         """Write what is not written, and sync if that is due; gives what is wrong. May be called again."""
@@ -176,7 +178,7 @@ class HighWater:
                 self._sync()
         except OSError as error:
             return self._refused(error)
-        return None
+        return self._trouble
 
     def due_in_s(self) -> float | None:
         """In how many seconds `keep_up` has something to do; None if all is on disk."""
@@ -205,13 +207,14 @@ class HighWater:
 
     def _sync(self) -> None:
         os.fdatasync(self._descriptor)
-        self._is_synced = True
+        self._is_synced, self._trouble = True, None
 
     def _refused(self, error: OSError) -> StateUnwritable:
         """After a failed sync the kernel may have dropped what was written, so it is written again."""
         self._written, self._is_synced = None, False
         self._due_s = self._clock_s() + SYNC_S
-        return StateUnwritable(f"{self._path}: {error.strerror}")
+        self._trouble = StateUnwritable(f"{self._path}: {error.strerror}")
+        return self._trouble
 
 
 def sync_directory(directory: Path) -> None:

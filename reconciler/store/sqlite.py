@@ -47,7 +47,7 @@ from reconciler.store.statements import saw_job
 from reconciler.store.writer import Writer
 
 T = TypeVar("T")
-Observe = Callable[[float, StateUnwritable | None], None]
+Observe = Callable[[float | None, StateUnwritable | None], None]
 
 
 class SqliteStore(Questions):

@@ -2,7 +2,8 @@
 
 A write returns when it is on disk. A deferred one is committed together with the next write, or shortly
 after by itself: what must be durable before a byte is sent takes its company along for free. After each
-commit, and before anybody is told, the high-water file is brought up to it; its sync keeps nobody waiting.
+commit, and before anybody is told, the high-water file is brought up to it; no commit waits for its sync but
+one that comes while it lasts.
 What is written is not known here (`sqlite`).
 """
 
@@ -51,7 +52,9 @@ class _Entry:
 
 
 class Writer:
-    """The thread that owns the writing connection; `observe` is told each commit's seconds or failure.
+    """The thread that owns the writing connection; `observe` is told each commit's seconds and what is wrong.
+
+    It is also told, without seconds, of a mark that is refused between commits.
 
     `count_commit` ends each transaction, and gives the numbers that `high_water` is then brought to.
     """
@@ -61,7 +64,7 @@ class Writer:
         connection: sqlite3.Connection,
         high_water: HighWater,
         count_commit: Callable[[sqlite3.Connection], tuple[int, int]],
-        observe: Callable[[float, StateUnwritable | None], None],
+        observe: Callable[[float | None, StateUnwritable | None], None],
     ) -> None:
         self._connection = connection
         self._high_water = high_water
@@ -117,7 +120,7 @@ class Writer:
 
     def _tell_failure(self, refusal: StateUnwritable | None) -> None:
         if refusal is not None:
-            self._observe(0.0, refusal)
+            self._observe(None, refusal)
 
     def _gather(self) -> tuple[list[_Entry], bool]:
         """Wait for work, then take what is there; deferred work alone waits a little for company.
@@ -137,7 +140,10 @@ class Writer:
             if entry is None:
                 return group, False
             group.append(entry)
-            deadline_s = 0.0 if entry.is_urgent else deadline_s or time.monotonic() + DEFER_S
+            if entry.is_urgent:
+                deadline_s = 0.0
+            elif deadline_s is None:
+                deadline_s = time.monotonic() + DEFER_S
         return group, True
 
     def _commit(self, group: list[_Entry]) -> None:

@@ -218,7 +218,7 @@ class Stage:
     async def open_store(self) -> SqliteStore:
         loop = asyncio.get_running_loop()
 
-        def committed(seconds: float, refusal: StateUnwritable | None) -> None:
+        def committed(seconds: float | None, refusal: StateUnwritable | None) -> None:
             loop.call_soon_threadsafe(self._committed, seconds, refusal)
 
         return await SqliteStore.open(self.settings.state, "sandbox", HOLDER, committed)
@@ -258,7 +258,7 @@ class Stage:
         async with asyncio.timeout(DEADLINE_S):
             return await self.daemon(is_once=True).run()
 
-    def _committed(self, seconds: float, refusal: StateUnwritable | None) -> None:
+    def _committed(self, seconds: float | None, refusal: StateUnwritable | None) -> None:
         self.commits["refused" if refusal else "done"] += 1
         self.parts.committed(seconds, refusal)
 

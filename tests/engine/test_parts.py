@@ -18,7 +18,7 @@ from reconciler.core.model import Name
 from reconciler.engine import parts as module
 from reconciler.engine import wishes
 from reconciler.engine.parts import Parts
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, StateUnwritable
 from reconciler.explorer.client import Login, Secret, explorer_at
 from reconciler.sandbox.faults import Answer, Drop, LostSessions, error, html_page
 from reconciler.source.heard import Heard
@@ -488,3 +488,10 @@ def test_edits_of_one_size_in_quick_succession_are_all_seen(tmp_path: Path) -> N
 def asked_for(stage: Stage) -> list[str]:
     """What each job was asked for, in the order of their making."""
     return [job.input["query_1"]["name"] for job in stage.jobs()]
+
+
+def test_a_mark_that_is_refused_is_no_commit() -> None:
+    parts = Parts(*(MagicMock() for field in fields(Parts) if field.default is NO_DEFAULT))
+    parts.committed(None, StateUnwritable("state.db.intents: Input/output error"))
+    parts.telemetry.state_commit.assert_not_called()  # type: ignore[attr-defined]
+    assert "Input/output error" in parts.status.state_trouble

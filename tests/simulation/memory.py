@@ -100,7 +100,7 @@ class Conditions:
     after_s: Callable[[], float] = at_once
     point: Callable[[str], None] = nothing_happens
     refuses: Callable[[], bool] = never_refuses
-    observe: Callable[[float, StateUnwritable | None], None] = lambda *_: None
+    observe: Callable[[float | None, StateUnwritable | None], None] = lambda *_: None
 
 
 class _Mark(HighWater):

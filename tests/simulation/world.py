@@ -245,8 +245,8 @@ class World:
         self.life = life
         self.lives.append(life)
 
-    def _observed(self, parts: Parts) -> Callable[[float, StateUnwritable | None], None]:
-        def observe(seconds: float, refusal: StateUnwritable | None) -> None:
+    def _observed(self, parts: Parts) -> Callable[[float | None, StateUnwritable | None], None]:
+        def observe(seconds: float | None, refusal: StateUnwritable | None) -> None:
             parts.committed(seconds, refusal)
             if self.story.is_told:
                 self._tell_events()

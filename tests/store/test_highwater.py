@@ -99,6 +99,28 @@ def test_a_write_that_fails_is_told_and_tried_again(tmp_path: Path, monkeypatch:
     file.close()
 
 
+def test_a_mark_that_cannot_be_synced_is_told_until_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    file = HighWater.make(tmp_path / "state.db", MARK, clock)
+
+    def refuse(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    assert file.reach(8, 51) is None
+    clock.now_s += 1
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", refuse)
+        assert isinstance(file.keep_up(), StateUnwritable)
+        assert isinstance(file.reach(9, 52), StateUnwritable), "the next write alone mends no sync"
+        assert isinstance(file.keep_up(), StateUnwritable)
+    clock.now_s += 1
+    assert file.keep_up() is None
+    assert file.reach(10, 53) is None
+    assert file.close() is None
+
+
 @pytest.mark.parametrize("kind", ["link", "pipe", "directory"])
 def test_what_is_no_file_is_not_read_and_no_link_is_followed(tmp_path: Path, kind: str) -> None:
     state = tmp_path / "state.db"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,16 +15,64 @@ from reconciler.errors import StateUnwritable
 from reconciler.store import highwater
 from reconciler.store.highwater import HighWater, Mark, find
 from reconciler.store.sqlite import SqliteStore
+from reconciler.store.writer import DEFER_S, Writer, _Entry
 from tests.store.contract import KEY, TRACE, claimed
 from tests.store.lived import HOLDER, ORIGIN
 
 DEADLINE_S = 120.0
+MARK = Mark("a" * 32, "b" * 32, 7, 50)
+
+
+class Standing:
+    """A clock that stands still."""
+
+    def monotonic(self) -> float:
+        return 1000.0
 
 
 def marked(state: Path) -> Mark:
     found = find(state)
     assert isinstance(found, Mark)
     return found
+
+
+class Line:
+    """A queue that holds these and remembers how long each, and one more, was waited for."""
+
+    def __init__(self, *is_urgent: bool) -> None:
+        self._left = list(is_urgent)
+        self.waits: list[float | None] = []
+
+    def get(self, timeout: float | None) -> Any:
+        self.waits.append(timeout)
+        if not self._left:
+            raise queue.Empty
+        return _Entry(lambda _: None, Any, self._left.pop(0))
+
+
+@pytest.mark.parametrize(
+    ("line", "last"),
+    [
+        ([False], DEFER_S),
+        ([False, False], DEFER_S),
+        ([True], 0),
+        ([False, True], 0),
+        ([True, False], 0),
+        ([True, False, False], 0),
+    ],
+)
+def test_only_deferred_writes_alone_wait_for_company(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: list[bool], last: float
+) -> None:
+    monkeypatch.setattr("reconciler.store.writer.time", Standing())
+    writer: Any = object.__new__(Writer)  # without its thread
+    writer._entries = Line(*line)
+    writer._high_water = HighWater.make(tmp_path / "state.db", MARK)
+    group, _ = writer._gather()
+    assert [entry.is_urgent for entry in group] == line
+    assert writer._entries.waits[0] is None
+    assert writer._entries.waits[-1] == pytest.approx(last)
+    writer._high_water.close()
 
 
 def test_whoever_is_told_of_a_commit_finds_it_marked(tmp_path: Path) -> None:
@@ -98,10 +148,10 @@ def test_a_mark_that_is_refused_is_told_undoes_nothing_and_is_tried_again_when_q
     async def main() -> None:
         loop, again = asyncio.get_running_loop(), asyncio.Event()
 
-        def observe(_: float, refusal: StateUnwritable | None) -> None:
+        def observe(seconds: float | None, refusal: StateUnwritable | None) -> None:
             if refusal is not None:
                 refused.append(refusal)
-                if len(refused) > 1:
+                if seconds is None:  # between commits
                     loop.call_soon_threadsafe(again.set)
 
         store = await SqliteStore.open(state, ORIGIN, HOLDER, observe)
