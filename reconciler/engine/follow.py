@@ -113,7 +113,7 @@ class Follower:
         """Ask, round after round, for as long as the daemon runs."""
         while True:
             self._has_news.clear()
-            due_s = min((self._due_in(*one) for one in self._groups().items()), default=None)
+            due_s = min((self._due_s(*one) for one in self._groups().items()), default=None)
             self._wakes_s = math.inf if due_s is None else due_s
             wait_s = None if due_s is None else max(0.0, due_s - self.now_s())
             with suppress(TimeoutError):
@@ -128,8 +128,10 @@ class Follower:
         due = {
             workflow_id: group
             for workflow_id, group in self._groups().items()
-            if self._due_in(workflow_id, group) <= now_s + self._slack_s(workflow_id)
+            if self._due_s(workflow_id, group) <= now_s + self._slack_s(workflow_id)
         }
+        if not due:  # whoever was due is no longer followed
+            return
         self._asked_s.update(dict.fromkeys(due, now_s))
         with suppress(StateUnwritable):  # seen again in the next round
             await self._look_at(due, now_s)
@@ -260,11 +262,8 @@ class Follower:
             groups.setdefault(job.workflow_id, {})[job_id] = job
         return groups
 
-    def _due_s(self, workflow_id: WorkflowId) -> float:
+    def _due_s(self, workflow_id: WorkflowId, group: Group) -> float:
         """When the workflow is to be listed again: soon, while a job of it is young."""
-        return self._due_in(workflow_id, self._groups()[workflow_id])
-
-    def _due_in(self, workflow_id: WorkflowId, group: Group) -> float:
         asked_s = self._asked_s.get(workflow_id, 0.0)
         age_s = asked_s - max(job.since_s for job in group.values())
         return asked_s + interval_s(age_s, self.poll_s, is_cancelled=_any_cancelled(group.values()))

@@ -67,7 +67,6 @@ class Gauges:
         self.telemetry.paused(await self.store.paused() is not None)
         self.telemetry.held(counts.get("Held", 0))
         self.telemetry.unknown_outcomes(counts.get("Unknown", 0))
-        self._tell_queue()
 
     def _tell_queue(self) -> None:
         """What is at hand without a question: the queue, which grows older, and the size of the state."""

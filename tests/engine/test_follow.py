@@ -302,18 +302,37 @@ def test_what_the_last_daemon_followed_is_taken_up(tmp_path: Path) -> None:
     play(tmp_path, second)
 
 
+def due_s(it: Follower) -> float:
+    """When the one workflow is to be listed again."""
+    [(workflow_id, group)] = it._groups().items()
+    return it._due_s(workflow_id, group)
+
+
 def test_young_jobs_are_asked_for_more_often_than_old_ones(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         now = 1_000_000
         it = replace(follower(stage), poll_s=6.0, now_s=lambda: now)
         subject = Subject(RunKey(Name("a"), 1, 1), WorkflowId(SLOW), None, None)
         it.accepted(subject, Accepted(JobId(101), JobStatus.PREPARING, 0))
-        assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(1.0)
+        assert due_s(it) - now == pytest.approx(1.0)
         now += YOUNG_POLLS * 6.0
         await it.look()
-        assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(6.0)
+        assert due_s(it) - now == pytest.approx(6.0)
         it.accepted(subject, Accepted(JobId(102), JobStatus.PREPARING, 0))
-        assert it._due_s(WorkflowId(SLOW)) - now == pytest.approx(1.0)
+        assert due_s(it) - now == pytest.approx(1.0)
+
+    play(tmp_path, scene)
+
+
+def test_a_round_without_a_workflow_that_is_due_is_no_round(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        it = follower(stage)
+        it._search._rounds_without = 5
+        await it.look()
+        assert it._search._rounds_without == 5
+        await followed(stage, "a")
+        await look(stage)
+        assert it._search._rounds_without == 4
 
     play(tmp_path, scene)
 

@@ -30,6 +30,8 @@ def test_names_jobs_and_the_queue_are_counted(tmp_path: Path) -> None:
             await stage.store.record(begun, Unclear("reset"), now_ms(), 0.0, 60_000)
         await stage.store.stop_looking(begun.key, "it cannot be found", now_ms())
         await stage.parts.gauges.refresh()
+        assert not stage.told.of("queue"), "the queue is told each round, and once"
+        stage.parts.gauges._tell_queue()
         states = {"Waiting": 1, "Unknown": 1, "Held": 1, "Suspended": 1, "Invalid": 1}
         assert last(stage, "manifests") == states
         assert stage.told.of("held") == stage.told.of("unknown_outcomes") == [(1,)]

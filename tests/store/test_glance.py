@@ -52,6 +52,13 @@ def test_a_log_whose_times_are_not_settled_tells_nothing(tmp_path: Path) -> None
     assert at(tmp_path / "state.db", 0).sight() is None
 
 
+def test_a_commit_whose_log_takes_long_to_sync_is_not_overlooked(tmp_path: Path) -> None:
+    """SQLite shows a commit only after the sync of what was written for it, which moves no times any more."""
+    status = log_of(tmp_path).stat()
+    written_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+    assert at(tmp_path / "state.db", written_ns + 29_000_000_000).sight() is None
+
+
 def test_a_state_without_a_log_tells_nothing(tmp_path: Path) -> None:
     assert at(tmp_path / "state.db", time.time_ns()).sight() is None
 
