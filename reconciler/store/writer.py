@@ -3,8 +3,7 @@
 A write returns when it is on disk. A deferred one is committed together with the next write, or shortly
 after by itself: what must be durable before a byte is sent takes its company along for free. After each
 commit, and before anybody is told, the high-water file is brought up to it; no commit waits for its sync but
-one that comes while it lasts.
-What is written is not known here (`sqlite`).
+one that comes while it lasts. What is written is not known here (`sqlite`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.store.glance import SETTLED_NS, Glance
+from reconciler.store.glance import BELIEVED_NS, SETTLED_NS, Glance
 from reconciler.store.reading import Reader, ask
 from tests.store.test_sqlite import opened
 
@@ -54,9 +54,12 @@ def test_a_log_whose_times_are_not_settled_tells_nothing(tmp_path: Path) -> None
 
 def test_a_commit_whose_log_takes_long_to_sync_is_not_overlooked(tmp_path: Path) -> None:
     """SQLite shows a commit only after the sync of what was written for it, which moves no times any more."""
-    status = log_of(tmp_path).stat()
-    written_ns = max(status.st_mtime_ns, status.st_ctime_ns)
-    assert at(tmp_path / "state.db", written_ns + 29_000_000_000).sight() is None
+    log_of(tmp_path)
+    state, now_ns = tmp_path / "state.db", BELIEVED_NS * 10**10
+    before = at(state, now_ns).sight()
+    assert before is not None
+    assert at(state, now_ns + BELIEVED_NS - 1).sight() == before
+    assert at(state, now_ns + BELIEVED_NS).sight() != before
 
 
 def test_a_state_without_a_log_tells_nothing(tmp_path: Path) -> None:
@@ -79,8 +82,8 @@ def test_a_store_sees_every_wish_and_asks_only_where_a_glance_does_not_tell(
     async def main() -> None:
         async with opened(state) as store:
             await store.check_writable()
-            later_ns = LATER_NS if times == "settled" else 0
-            store._glance = Glance(state, lambda: time.time_ns() + later_ns)
+            now_ns = time.time_ns() + LATER_NS if times == "settled" else 0
+            store._glance = Glance(state, lambda: now_ns)
             seen = {await store.data_version() for _ in range(5)}
             assert len(seen) == 1
             assert len(asked) == (1 if times == "settled" else 5)
