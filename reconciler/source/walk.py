@@ -73,18 +73,17 @@ class Walk:
 
     def _folder(self, here: Opened, outer: Rules) -> None:
         folder = self.memory.folder(here.prefix)
-        is_as_known = folder.mark != NO_MARK and folder.outer is outer and self._stands(folder, here.prefix)
+        is_as_known = folder.mark != NO_MARK and folder.outer is outer and self._stands(folder, here)
         if not (is_as_known and self._again(folder, here)):
             self._list(folder, here, outer)
 
-    def _stands(self, folder: Folder, prefix: str) -> bool:
+    def _stands(self, folder: Folder, here: Opened) -> bool:
         """Whether the folder has the entries that it had, and the same rules hold in it."""
-        path = f"{self.root}/{prefix}"
         try:
-            if mark_of(os.lstat(path)) != folder.mark:
+            fd = here.fd()
+            if mark_of(os.fstat(fd)) != folder.mark:
                 return False
-            rules_mark = folder.rules_mark
-            return rules_mark == NO_MARK or mark_of(os.lstat(path + ignore.NAME)) == rules_mark
+            return folder.rules_mark == NO_MARK or marks_of((ignore.NAME,), fd) == folder.rules_mark
         except OSError:
             return False  # what is the matter, the listing says
 
