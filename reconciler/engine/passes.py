@@ -39,7 +39,7 @@ RETRY_S = 0.2
 
 RETRY_CAP_S = 2.0
 
-RESTS = 10
+RESTS = 3
 """How many times as long as a plan took nothing is planned again by itself: there is more to do than that."""
 
 LONGEST_REST_S = 0.5
