@@ -58,7 +58,7 @@ class Desired:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Every problem in the tree, in the order of files and lines."""
-        return in_order((*(it for it in self.wishes.values() if isinstance(it, Invalid)), *self.nameless))
+        return problems_of((*(it for it in self.wishes.values() if isinstance(it, Invalid)), *self.nameless))
 
 
 class Claims:
@@ -104,7 +104,7 @@ class Claims:
     def problems(self) -> tuple[Problem, ...]:
         """Every problem in the tree, in the order of files and lines."""
         wishes = map(self.wish, self._invalid)
-        return in_order((*(it for it in wishes if isinstance(it, Invalid)), *self.nameless))
+        return problems_of((*(it for it in wishes if isinstance(it, Invalid)), *self.nameless))
 
     def wish(self, name: Name) -> Manifest | Invalid | None:
         """What the tree asks for under this name; None if no document claims it."""
@@ -293,10 +293,14 @@ class Claims:
         return by_name
 
 
-def in_order(documents: Iterable[Invalid]) -> tuple[Problem, ...]:
+def problems_of(documents: Iterable[Invalid]) -> tuple[Problem, ...]:
     """The problems of these documents, each once, in the order of files and lines."""
-    found = {problem for document in documents for problem in document.problems}
-    return tuple(sorted(found, key=_spot))
+    return in_order({problem for document in documents for problem in document.problems})
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """These problems in the order of files and lines, and always in the same."""
+    return tuple(sorted(problems, key=_spot))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.core.absence import Absence
 from reconciler.core.claims import Desired, desired_of
 from reconciler.core.model import Manifest, Name
-from reconciler.core.plan import NO_LIMIT, Absent, Plan, Unreadable, Wish, World, plan
+from reconciler.core.plan import NO_LIMIT, Absent, Plan, Wish, World, plan
 from reconciler.core.policy import EVERYTHING, Policy, reader_under
 from reconciler.core.room import Room
 from reconciler.core.sighting import Presence
@@ -47,8 +48,9 @@ def plan_tree(
     known = {name: it.path for name, it in sightings.items() if it.presence is not Presence.DELETED}
     wishes: dict[Name, Wish] = dict(desired.wishes)
     for name, path in known.items():
-        if name not in wishes:
-            wishes[name] = Unreadable(path) if snapshot.hides(path) else Absent(1)
+        absence = Absence(path).after_pass(snapshot.hides).wish
+        if name not in wishes and absence is not None:
+            wishes[name] = absence
     if reader:
         gone = sorted(reader.unfinished_names() & (sightings.keys() - wishes.keys()))
         wishes.update((name, Absent(2)) for name in gone)  # deleted before, and something of them goes on

@@ -8,7 +8,7 @@ from itertools import chain
 
 import structlog
 
-from reconciler.core.claims import Claims, in_order
+from reconciler.core.claims import Claims, in_order, problems_of
 from reconciler.core.model import Invalid, Name, Problem
 from reconciler.engine.telemetry import Telemetry
 
@@ -35,14 +35,14 @@ class Problems:
             news.update(problem for problem in problems if problem not in told)
             if problems:
                 self._told[about] = frozenset(problems)
-        self._tell(sorted(news, key=lambda it: (it.path, it.line, it.column)))
+        self._tell(in_order(news))
 
     def _without_name(self, claims: Claims) -> Iterator[tuple[None, tuple[Problem, ...]]]:
         if claims.nameless is not self._nameless:
             self._nameless = claims.nameless
-            yield None, in_order(claims.nameless)
+            yield None, problems_of(claims.nameless)
 
-    def _tell(self, news: list[Problem]) -> None:
+    def _tell(self, news: Sequence[Problem]) -> None:
         for problem in news:
             self.telemetry.manifest_error(problem.code)
         for problem in news[:MOST_TOLD]:
